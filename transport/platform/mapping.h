@@ -1,0 +1,160 @@
+// Named shared memory with one lifetime rule on both systems: the object exists
+// while a process holds it, and a name whose holders are all gone is free.
+//
+//   auto mapping = NamedMapping::Create({Scope::kLocal, "numbers"}, 1 << 20, {});
+//   auto view = mapping->Map(0, mapping->size_bytes(), Access::kReadWrite);
+//   // another process
+//   auto mapping = NamedMapping::Open({Scope::kLocal, "numbers"}, {});
+//
+// Windows: a section on the page file (SEC_COMMIT); the kernel drops it with
+// the last handle. Linux: a file on tmpfs. It is born nameless (O_TMPFILE), its
+// space is reserved (fallocate), `init` fills it, it is locked, and only then
+// linked under its name, so nobody ever sees half an object. Holding it is an
+// open-file-description lock (F_OFD_SETLK), which the kernel drops when the
+// process ends however it ends; the last holder unlinks the name. A name whose
+// lock nobody holds is what a crash left: Create replaces it, Open reports
+// NOT_FOUND.
+//
+// Thread rule: const members from any thread; others from one at a time.
+// Ownership: a View keeps its memory mapped beyond the NamedMapping's life.
+// Failures: an absl::Status from os_error.h, naming the object:
+//   ALREADY_EXISTS      the name is held by a living process
+//   NOT_FOUND           no such name, or only a dead process's
+//   PERMISSION_DENIED   not this user's, or read-only
+//   RESOURCE_EXHAUSTED  no memory: /dev/shm is full (64 MiB in a default
+//                       container), or the commit limit is reached
+//   INVALID_ARGUMENT    size 0, bad name, range outside the mapping
+
+#ifndef SHMRPC_TRANSPORT_PLATFORM_MAPPING_H_
+#define SHMRPC_TRANSPORT_PLATFORM_MAPPING_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "transport/platform/object_name.h"
+
+namespace shmrpc {
+namespace platform {
+
+enum class Access { kReadOnly, kReadWrite };
+
+// Who may open the object. Default: the current user alone (Windows: a
+// protected DACL with one entry, owner set explicitly; Linux: mode 0600).
+struct AccessPolicy {
+  // Windows: a security descriptor in SDDL instead of the default one.
+  std::string sddl;
+  // Linux: permission bits instead of 0600, and the group to give it to.
+  absl::optional<uint32_t> mode;
+  absl::optional<uint32_t> group_id;
+};
+
+struct CreateOptions {
+  AccessPolicy access;
+};
+
+struct OpenOptions {
+  Access access = Access::kReadWrite;
+  // true: this process becomes a holder; the object lives on when its creator
+  // leaves. false: a guest, which neither keeps the object alive nor unlinks it.
+  // (On Windows every open handle holds the object; guests close theirs early.)
+  bool hold = true;
+  // Refuse (PERMISSION_DENIED) an object whose owner is another user than this
+  // process's: a squatted name. root's and Administrators' objects pass.
+  bool require_same_owner = true;
+};
+
+// A mapped range. Registered with the guard while it exists. Move-only.
+class View {
+ public:
+  View() = default;
+  View(View&& other) noexcept;
+  View& operator=(View&& other) noexcept;
+  ~View();
+
+  uint8_t* data() const { return data_; }  // null: empty
+  uint64_t size_bytes() const { return size_bytes_; }
+  Access access() const { return access_; }
+
+  // True once an access to this view has faulted. What was read since may be
+  // zeros. Never becomes false again.
+  bool poisoned() const;
+
+ private:
+  friend class NamedMapping;
+  View(uint8_t* data, uint64_t size_bytes, Access access, int registration);
+  void Unmap();
+
+  uint8_t* data_ = nullptr;
+  uint64_t size_bytes_ = 0;
+  Access access_ = Access::kReadOnly;
+  int registration_ = -1;
+};
+
+class NamedMapping {
+ public:
+  using Init = absl::FunctionRef<absl::Status(uint8_t* data)>;
+
+  // A zeroed object of `size_bytes` (rounded up to whole pages), held by this
+  // process. `init`, if given, fills it before anyone can open it (Linux; on
+  // Windows the name appears first, so publish a magic number last).
+  static absl::StatusOr<NamedMapping> Create(const ObjectName& name,
+                                             uint64_t size_bytes,
+                                             const CreateOptions& options);
+  static absl::StatusOr<NamedMapping> Create(const ObjectName& name,
+                                             uint64_t size_bytes,
+                                             const CreateOptions& options,
+                                             Init init);
+
+  static absl::StatusOr<NamedMapping> Open(const ObjectName& name,
+                                           const OpenOptions& options);
+
+  NamedMapping() = default;
+  NamedMapping(NamedMapping&&) noexcept;
+  NamedMapping& operator=(NamedMapping&&) noexcept;
+  ~NamedMapping();  // the last holder frees the name
+
+  explicit operator bool() const { return impl_ != nullptr; }
+  const ObjectName& name() const;
+  // As the kernel reports it, not as the object claims (st_size;
+  // NtQuerySection or the size of the whole-section view).
+  uint64_t size_bytes() const;
+
+  // Windows commits the range, Linux has reserved it already.
+  absl::StatusOr<View> Map(uint64_t offset_bytes, uint64_t size_bytes,
+                           Access access) const;
+
+  // Frees the name now: nobody else can open the object any more, those who
+  // have it keep it. No-op on Windows, where the last handle does it.
+  void Unlink();
+
+  // The pid of the process that created the object and holds it, as the kernel
+  // vouches for it (Linux: the owner of a POSIX record lock, F_GETLK; 0 if it
+  // lives in a pid namespace this process can't see). nullopt: it holds it no
+  // longer, or is this very process, or the system has no such witness
+  // (Windows).
+  absl::optional<uint32_t> CreatorPid() const;
+
+  // Does any process hold the object? Linux asks the kernel (F_OFD_GETLK); true
+  // on Windows, where an open handle is a hold.
+  bool HeldByAnyone() const;
+
+ private:
+  struct Impl;
+  explicit NamedMapping(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Unlinks every object whose name starts with `prefix`, belongs to this user
+// and is held by nobody: what crashed processes left. Returns how many.
+// Objects of the calling process are never touched. No-op (0) on Windows.
+int ReclaimAbandoned(Scope scope, absl::string_view prefix);
+
+}  // namespace platform
+}  // namespace shmrpc
+
+#endif  // SHMRPC_TRANSPORT_PLATFORM_MAPPING_H_
