@@ -1,0 +1,36 @@
+// A service: a set of methods by their full names. Generated classes derive from
+// it; a server is given instances.
+
+#ifndef SHMRPC_SERVICE_H_
+#define SHMRPC_SERVICE_H_
+
+#include <memory>
+#include <vector>
+
+#include "shmrpc/generated.h"
+
+namespace shmrpc {
+
+class Service {
+ public:
+  Service() = default;
+  virtual ~Service() = default;
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  const std::vector<std::unique_ptr<internal::MethodHandler>>& methods() const {
+    return methods_;
+  }
+
+ protected:
+  void AddMethod(std::unique_ptr<internal::MethodHandler> method) {
+    methods_.push_back(std::move(method));
+  }
+
+ private:
+  std::vector<std::unique_ptr<internal::MethodHandler>> methods_;
+};
+
+}  // namespace shmrpc
+
+#endif  // SHMRPC_SERVICE_H_

@@ -1,0 +1,18 @@
+// All of shmrpc for a program that makes or serves calls.
+
+#ifndef SHMRPC_SHMRPC_H_
+#define SHMRPC_SHMRPC_H_
+
+#include "shmrpc/channel.h"
+#include "shmrpc/channel_arguments.h"
+#include "shmrpc/client_context.h"
+#include "shmrpc/credentials.h"
+#include "shmrpc/log.h"
+#include "shmrpc/server.h"
+#include "shmrpc/server_builder.h"
+#include "shmrpc/server_context.h"
+#include "shmrpc/service.h"
+#include "shmrpc/status.h"
+#include "shmrpc/version.h"
+
+#endif  // SHMRPC_SHMRPC_H_
