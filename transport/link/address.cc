@@ -18,8 +18,8 @@ std::string Nonce::ToString() const {
 }
 
 std::string Address::ToString() const {
-  return absl::StrCat("shm:", scope == platform::Scope::kGlobal ? "global/" : "",
-                      name);
+  return absl::StrCat(
+      "shm:", scope == platform::Scope::kGlobal ? "global/" : "", name);
 }
 
 platform::ObjectName Address::IdentityName() const {
@@ -30,8 +30,8 @@ absl::StatusOr<Address> ParseAddress(absl::string_view target) {
   constexpr absl::string_view kExpected =
       "expected \"shm:NAME\" or \"shm:global/NAME\"";
   if (!absl::StartsWith(target, "shm:")) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "target \"", target, "\": unknown scheme; ", kExpected));
+    return absl::InvalidArgumentError(
+        absl::StrCat("target \"", target, "\": unknown scheme; ", kExpected));
   }
   Address address;
   absl::string_view name = target.substr(4);
@@ -45,7 +45,8 @@ absl::StatusOr<Address> ParseAddress(absl::string_view target) {
                      " bytes, the limit is ", memory::kServerNameBytes));
   }
   address.name = std::string(name);
-  const absl::Status valid = platform::ValidateName({address.scope, address.name});
+  const absl::Status valid =
+      platform::ValidateName({address.scope, address.name});
   if (!valid.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "target \"", target, "\": ", valid.message(), "; ", kExpected));

@@ -37,15 +37,13 @@ absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
   }
   if (rule == nullptr ||
       !(sender == kClientSide ? rule->from_client : rule->from_server)) {
-    return absl::DataLossError(absl::StrCat("frame kind ", fields.kind,
-                                            " is not one the ",
-                                            sender == kClientSide ? "client"
-                                                                  : "server",
-                                            " may send"));
+    return absl::DataLossError(
+        absl::StrCat("frame kind ", fields.kind, " is not one the ",
+                     sender == kClientSide ? "client" : "server", " may send"));
   }
   if ((fields.flags & ~rule->allowed_flags) != 0) {
-    return absl::DataLossError(absl::StrCat(rule->name, " frame with flags ",
-                                            fields.flags));
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame with flags ", fields.flags));
   }
   const uint64_t body = fields.record_bytes - sizeof(memory::FrameHeader);
   if ((fields.flags & memory::kFlagBlock) != 0) {
@@ -59,15 +57,14 @@ absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
           absl::StrCat("segment frame with ", body, " bytes"));
     }
   } else if (fields.metadata_bytes > body) {
-    return absl::DataLossError(absl::StrCat(rule->name, " frame of ", body,
-                                            " bytes claims ",
-                                            fields.metadata_bytes,
-                                            " bytes of metadata"));
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame of ", body, " bytes claims ",
+                     fields.metadata_bytes, " bytes of metadata"));
   } else if ((fields.flags & memory::kFlagMessage) == 0 &&
              fields.metadata_bytes != body) {
-    return absl::DataLossError(absl::StrCat(
-        rule->name, " frame without a message has ",
-        body - fields.metadata_bytes, " bytes left over"));
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame without a message has ",
+                     body - fields.metadata_bytes, " bytes left over"));
   }
   return absl::OkStatus();
 }

@@ -25,8 +25,8 @@ using Metadata = std::vector<std::pair<absl::string_view, absl::string_view>>;
 void AppendMetadata(absl::string_view key, absl::string_view value,
                     std::string* bytes);
 
-// `pairs` points into `bytes`, which is the caller's private copy. DATA_LOSS if a
-// length does not fit; what was parsed before stays.
+// `pairs` points into `bytes`, which is the caller's private copy. DATA_LOSS if
+// a length does not fit; what was parsed before stays.
 absl::Status ParseMetadata(absl::string_view bytes, Metadata* pairs);
 
 // The first value of `key`, or "".

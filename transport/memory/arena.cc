@@ -42,6 +42,8 @@ ArenaSender::ArenaSender(platform::ObjectName base_name, Side side,
       side_(side),
       access_(std::move(access)) {}
 
+ArenaSender::~ArenaSender() = default;
+
 absl::StatusOr<ArenaSender::Segment*> ArenaSender::AddSegment(
     uint64_t at_least_bytes) {
   if (segments_.size() >= kMaxSegments) {

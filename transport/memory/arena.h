@@ -58,6 +58,7 @@ class ArenaSender {
   // Segments are named `base_name` + ".c0", ".c1" ... (".s0" for the server).
   ArenaSender(platform::ObjectName base_name, Side side,
               platform::AccessPolicy access);
+  ~ArenaSender();
 
   // A block of `size_bytes`, lent until Return or Cancel of its number.
   absl::StatusOr<Block> Allocate(uint64_t size_bytes);
