@@ -2,11 +2,9 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +12,7 @@
 #include "transport/platform/object_file_posix.h"
 #include "transport/platform/os_error.h"
 #include "transport/platform/process.h"
+#include "transport/platform/space_posix.h"
 #include "transport/platform/view_registry.h"
 
 namespace shmrpc {
@@ -43,48 +42,6 @@ std::string Quoted(absl::string_view verb, const ObjectName& name) {
 std::string Directory(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-absl::Status NoSpace(const ObjectName& name, uint64_t size_bytes, int error) {
-  const std::string directory = Directory(name.OsName());
-  std::string room;
-  struct statvfs fs;
-  if (statvfs(directory.c_str(), &fs) == 0) {
-    room =
-        absl::StrCat(" (", uint64_t{fs.f_bavail} * fs.f_frsize, " of ",
-                     uint64_t{fs.f_blocks} * fs.f_frsize, " bytes are free)");
-  }
-  return OsError(
-      absl::StrCat(Quoted("create", name), " of ", size_bytes, " bytes"), error,
-      absl::StrCat(directory, " is full", room,
-                   "; enlarge it (mount -o remount,size=1G ", directory,
-                   ", or docker run --shm-size=1g) or use less"));
-}
-
-// Reserves the space now: tmpfs would otherwise find that it is full when a
-// page is touched, and answer with SIGBUS.
-absl::Status Reserve(const ObjectFile& file, const ObjectName& name,
-                     uint64_t size_bytes) {
-  // In parts: a signal interrupts fallocate, which then undoes its work. A
-  // program with a profiling timer would never get through a large one.
-  constexpr uint64_t kPartBytes = uint64_t{16} << 20;
-  for (uint64_t done = 0; done < size_bytes;) {
-    const uint64_t part = std::min(kPartBytes, size_bytes - done);
-    if (fallocate(file.fd(), 0, static_cast<off_t>(done),
-                  static_cast<off_t>(part)) == 0) {
-      done += part;
-      continue;
-    }
-    const int error = errno;
-    if (error == EINTR) continue;
-    // A file system that cannot reserve (of a custom name): faults are caught.
-    if (error == EOPNOTSUPP &&
-        ftruncate(file.fd(), static_cast<off_t>(size_bytes)) == 0) {
-      return absl::OkStatus();
-    }
-    return NoSpace(name, size_bytes, error);
-  }
-  return absl::OkStatus();
 }
 
 absl::Status ApplyAccess(const ObjectFile& file, const ObjectName& name,
@@ -215,14 +172,14 @@ absl::StatusOr<NamedMapping> NamedMapping::Create(const ObjectName& name,
   impl->file = ObjectFile::Create(impl->path);
   if (impl->file == nullptr) {
     const int error = errno;
-    if (error == ENOSPC) return NoSpace(name, size_bytes, error);
+    if (error == ENOSPC) return NoSpaceError(name, size_bytes, error);
     return OsError(
         Quoted("create", name), error,
         absl::StrCat("no file can be made in ", Directory(impl->path)));
   }
   impl->holds = true;
   impl->creator = true;
-  absl::Status status = Reserve(*impl->file, name, size_bytes);
+  absl::Status status = ReserveSpace(impl->file->fd(), name, size_bytes);
   if (status.ok()) status = RunInit(*impl->file, name, size_bytes, init);
   if (status.ok()) status = ApplyAccess(*impl->file, name, options.access);
   if (!status.ok()) return status;
@@ -230,7 +187,7 @@ absl::StatusOr<NamedMapping> NamedMapping::Create(const ObjectName& name,
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     if (impl->file->Link(impl->path)) return NamedMapping(std::move(impl));
     const int error = errno;
-    if (error == ENOSPC) return NoSpace(name, size_bytes, error);
+    if (error == ENOSPC) return NoSpaceError(name, size_bytes, error);
     if (error != EEXIST) return OsError(Quoted("name", name), error);
     status = ClearStaleName(name);
     if (!status.ok()) return status;
@@ -255,8 +212,12 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
                          ? "no server is running; start it or check the name"
                          : "");
     }
+    struct stat stat;
+    if (fstat(file->fd(), &stat) != 0) {
+      return OsError(Quoted("open", name), errno);
+    }
     if (options.require_same_owner) {
-      absl::Status status = CheckOwner(name, file->stat_at_open());
+      absl::Status status = CheckOwner(name, stat);
       if (!status.ok()) return status;
     }
     if (!file->HeldByAnyone()) {
@@ -276,10 +237,6 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
     impl->holds = options.hold;
     // Only now it cannot lose its name to others any more (Unlink() apart).
     if (!file->IsNamed(path)) continue;
-    struct stat stat;
-    if (fstat(file->fd(), &stat) != 0) {
-      return OsError(Quoted("open", name), errno);
-    }
     impl->size_bytes = static_cast<uint64_t>(stat.st_size);
     return NamedMapping(std::move(impl));
   }
@@ -289,6 +246,7 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
 
 NamedMapping::NamedMapping(std::unique_ptr<Impl> impl)
     : impl_(std::move(impl)) {}
+NamedMapping::NamedMapping() = default;
 NamedMapping::NamedMapping(NamedMapping&&) noexcept = default;
 NamedMapping& NamedMapping::operator=(NamedMapping&&) noexcept = default;
 NamedMapping::~NamedMapping() = default;
