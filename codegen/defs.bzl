@@ -49,6 +49,10 @@ def _well_known_import_path(file):
     # Wherever protobuf's repository keeps them.
     return "google/protobuf/" + file.path.rpartition("google/protobuf/")[2]
 
+def _is_well_known(file):
+    """Not google/protobuf/compiler/: its messages are not in the runtime."""
+    return "/" not in file.path.rpartition("google/protobuf/")[2]
+
 def _mapping(file):
     return "-I%s=%s" % (_import_path(file), file.path)
 
@@ -78,7 +82,7 @@ def _generate(ctx, protos, direct, transitive):
     if not protos:
         return hdrs, srcs
 
-    well_known = ctx.files._well_known_protos
+    well_known = [f for f in ctx.files._well_known_protos if _is_well_known(f)]
     out_dir = ctx.bin_dir.path
     if ctx.label.workspace_root:
         out_dir += "/" + ctx.label.workspace_root

@@ -4,9 +4,9 @@ namespace shmrpc {
 namespace codegen {
 namespace {
 
-// Every name of ours and of the standard library starts with ::, because a
-// package may have a part called std or shmrpc.
-const MethodTemplates kUnary = {
+// Every name of ours starts with ::, because a package may have a part called
+// shmrpc. (One called std breaks protobuf's own code already.)
+constexpr MethodTemplates kUnary = {
     /*stub_interface=*/R"(virtual ::shmrpc::Status $method$(
     ::shmrpc::ClientContext* context,
     const $request$& request,
@@ -46,17 +46,14 @@ const MethodTemplates kUnary = {
 )",
 };
 
+// In the order of the enumerators.
+constexpr const MethodTemplates* kTemplates[] = {&kUnary, nullptr, nullptr,
+                                                 nullptr};
+
 }  // namespace
 
-const MethodTemplates& TemplatesOf(MethodKind kind) {
-  switch (kind) {
-    case MethodKind::kUnary:
-    case MethodKind::kClientStreaming:  // these three: see method_kind.cc
-    case MethodKind::kServerStreaming:
-    case MethodKind::kBidiStreaming:
-      break;
-  }
-  return kUnary;
+const MethodTemplates* TemplatesOf(MethodKind kind) {
+  return kTemplates[static_cast<int>(kind)];
 }
 
 std::map<std::string, std::string> MethodVariables(const ServiceModel& service,

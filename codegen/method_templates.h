@@ -25,8 +25,9 @@ struct MethodTemplates {
   const char* registration;
 };
 
-// `kind` must be a supported one.
-const MethodTemplates& TemplatesOf(MethodKind kind);
+// Null for a kind that is not supported (method_kind.cc); validation keeps
+// those away from the printers.
+const MethodTemplates* TemplatesOf(MethodKind kind);
 
 // $method$, $path$, $request$, $response$ and $class$.
 std::map<std::string, std::string> MethodVariables(const ServiceModel& service,

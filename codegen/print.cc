@@ -21,14 +21,14 @@ void PrintComments(const CommentLines& lines, Printer* out) {
 }
 
 void OpenNamespaces(const FileModel& file, Printer* out) {
-  out->Print("\n");
+  if (!file.namespaces.empty()) out->Print("\n");
   for (const std::string& name : file.namespaces) {
     out->Print("namespace $name$ {\n", "name", name);
   }
 }
 
 void CloseNamespaces(const FileModel& file, Printer* out) {
-  out->Print("\n");
+  if (!file.namespaces.empty()) out->Print("\n");
   for (auto name = file.namespaces.rbegin(); name != file.namespaces.rend();
        ++name) {
     out->Print("}  // namespace $name$\n", "name", *name);

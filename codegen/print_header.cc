@@ -15,7 +15,7 @@ void PrintMethods(const ServiceModel& service,
   for (const MethodModel& method : service.methods) {
     if (with_comments) PrintComments(method.comments, out);
     out->Print(MethodVariables(service, method),
-               TemplatesOf(method.kind).*declaration);
+               TemplatesOf(method.kind)->*declaration);
   }
   out->Outdent();
   out->Outdent();
@@ -36,13 +36,13 @@ void PrintStub(const ServiceModel& service, Printer* out) {
   class Stub final : public StubInterface {
    public:
     explicit Stub(
-        const ::std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+        const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
         const ::shmrpc::StubOptions& options = ::shmrpc::StubOptions());
 )");
   PrintMethods(service, &MethodTemplates::stub, false, out);
   out->Print(R"(
    private:
-    const ::std::shared_ptr<::shmrpc::ChannelInterface> channel_;
+    const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
 )");
   for (const MethodModel& method : service.methods) {
     out->Print("    const ::shmrpc::internal::RpcMethod rpcmethod_$method$_;\n",
@@ -50,8 +50,8 @@ void PrintStub(const ServiceModel& service, Printer* out) {
   }
   out->Print(R"(  };
 
-  static ::std::unique_ptr<Stub> NewStub(
-      const ::std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+  static std::unique_ptr<Stub> NewStub(
+      const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
       const ::shmrpc::StubOptions& options = ::shmrpc::StubOptions());
 )");
 }

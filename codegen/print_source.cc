@@ -9,14 +9,14 @@ using google::protobuf::io::Printer;
 
 void PrintStubConstruction(const ServiceModel& service, Printer* out) {
   out->Print(R"(
-::std::unique_ptr<$class$::Stub> $class$::NewStub(
-    const ::std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+std::unique_ptr<$class$::Stub> $class$::NewStub(
+    const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
     const ::shmrpc::StubOptions& options) {
-  return ::std::unique_ptr<Stub>(new Stub(channel, options));
+  return std::unique_ptr<Stub>(new Stub(channel, options));
 }
 
 $class$::Stub::Stub(
-    const ::std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+    const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
     const ::shmrpc::StubOptions& /*options*/)
     : channel_(channel))",
              "class", service.name);
@@ -36,7 +36,7 @@ void PrintServiceConstruction(const ServiceModel& service, Printer* out) {
     out->Indent();
     for (const MethodModel& method : service.methods) {
       out->Print(MethodVariables(service, method),
-                 TemplatesOf(method.kind).registration);
+                 TemplatesOf(method.kind)->registration);
     }
     out->Outdent();
     out->Print("}\n");
@@ -49,12 +49,12 @@ void PrintService(const ServiceModel& service, Printer* out) {
   PrintStubConstruction(service, out);
   for (const MethodModel& method : service.methods) {
     out->Print(MethodVariables(service, method),
-               TemplatesOf(method.kind).stub_body);
+               TemplatesOf(method.kind)->stub_body);
   }
   PrintServiceConstruction(service, out);
   for (const MethodModel& method : service.methods) {
     out->Print(MethodVariables(service, method),
-               TemplatesOf(method.kind).service_body);
+               TemplatesOf(method.kind)->service_body);
   }
 }
 

@@ -114,12 +114,6 @@ void CheckNamespaceScope(const FileDescriptor& file, const Options& options,
     for (const char* space : {"shmrpc", "google", "std"}) {
       taken.insert({space, "a namespace the generated code uses"});
     }
-  } else if (file.package() == "shmrpc" ||
-             file.package() == "shmrpc.internal") {
-    diagnostics->Report(*file.service(0),
-                        "package " + Quoted(file.package()) +
-                            ": is the C++ namespace of the shmrpc library; "
-                            "choose another package for services");
   }
   for (int i = 0; i < file.service_count(); ++i) {
     const ServiceDescriptor& service = *file.service(i);
@@ -134,6 +128,12 @@ void CheckNamespaceScope(const FileDescriptor& file, const Options& options,
 }
 
 void CheckPackage(const FileDescriptor& file, Diagnostics* diagnostics) {
+  if (file.package() == "shmrpc" || file.package() == "shmrpc.internal") {
+    diagnostics->Report(file, {FileDescriptorProto::kPackageFieldNumber},
+                        "package " + Quoted(file.package()) +
+                            ": is the C++ namespace of the shmrpc library; "
+                            "choose another package for services");
+  }
   for (const std::string& part : PackageParts(file.package())) {
     if (!IsKeyword(part)) continue;
     // protobuf's generator copies the part as it is, so there is no name that
