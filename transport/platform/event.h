@@ -51,8 +51,9 @@ class Event {
 
  private:
   friend class Waiter;
-  std::atomic<uint32_t>* word_ = nullptr;  // Linux
-  void* handle_ = nullptr;                 // Windows
+  [[maybe_unused]] std::atomic<uint32_t>* word_ = nullptr;  // Linux
+  [[maybe_unused]] int view_ = -1;  // Linux: the registered view of word_
+  [[maybe_unused]] void* handle_ = nullptr;  // Windows
 };
 
 enum class WaitResult {

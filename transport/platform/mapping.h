@@ -115,7 +115,7 @@ class NamedMapping {
   static absl::StatusOr<NamedMapping> Open(const ObjectName& name,
                                            const OpenOptions& options);
 
-  NamedMapping() = default;
+  NamedMapping();  // empty
   NamedMapping(NamedMapping&&) noexcept;
   NamedMapping& operator=(NamedMapping&&) noexcept;
   ~NamedMapping();  // the last holder frees the name
