@@ -35,6 +35,11 @@ ShmrpcProtoInfo = provider(
 
 _EXTENSIONS = [".pb", ".shmrpc.pb"]
 
+def _text(label):
+    """A label as users write it; newer Bazel versions put @ or @@ before it."""
+    text = str(label).lstrip("@")
+    return text if text.startswith("//") else "@" + text
+
 def _import_path(file):
     """The name a file is imported by: its path in its own repository.
 
@@ -65,9 +70,9 @@ def _declare_outputs(ctx, file):
     prefix = ctx.label.package + "/" if ctx.label.package else ""
     if file.owner.workspace_name != ctx.label.workspace_name or not path.startswith(prefix):
         fail("srcs: %s is not in the package of %s; list it in a cc_shmrpc_library of its own package and add that to deps" %
-             (file.owner, ctx.label))
+             (_text(file.owner), _text(ctx.label)))
     if file.extension != "proto":
-        fail("srcs: %s is not a .proto file" % file.owner)
+        fail("srcs: %s is not a .proto file" % _text(file.owner))
     stem = path[len(prefix):-len(".proto")]
     return struct(
         hdrs = [ctx.actions.declare_file(stem + e + ".h") for e in _EXTENSIONS],
@@ -103,7 +108,7 @@ def _generate(ctx, protos, direct, transitive):
     # An import that is there only because some dependency has it would break
     # when that dependency changes.
     args.add("--direct_dependencies_violation_msg=%s is imported, but no target in deps of " +
-             str(ctx.label) + " has it in its srcs")
+             _text(ctx.label) + " has it in its srcs")
     args.add_joined(
         "--direct_dependencies",
         [_import_path(f) for f in direct.to_list()] +
@@ -119,7 +124,7 @@ def _generate(ctx, protos, direct, transitive):
         tools = [ctx.executable._plugin],
         outputs = hdrs + srcs,
         mnemonic = "ShmrpcGenerate",
-        progress_message = "Generating C++ for %s" % ctx.label,
+        progress_message = "Generating C++ for %s" % _text(ctx.label),
     )
     return hdrs, srcs
 
