@@ -102,6 +102,10 @@ def main():
         print("%s: %s" % (key.replace("_", " "), value))
     print("median of %d rounds; ratios: median of the rounds' ratios\n" % repetitions)
     print("\n".join(table.lines(results)))
+    noisy = results.noisy()
+    if noisy:
+        print("\nwarning: rounds differed by more than 2x (another program, or the hypervisor, had a"
+              " core): " + ", ".join(noisy))
     if float(about["load_average_at_start"]) > 0.5:
         print("\nwarning: the machine was busy when this began; spinning peers need two idle cores")
     if options.json:

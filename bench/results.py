@@ -47,6 +47,10 @@ class Results:
         pairs = list(zip(self.times_ns(name), self.times_ns(base)))
         return statistics.median(a / b for a, b in pairs) if pairs else None
 
+    def noisy(self):
+        """Names whose slowest round took more than twice as long as the fastest."""
+        return [n for n in self._entries if max(self.times_ns(n)) > 2 * min(self.times_ns(n))]
+
     def to_json(self, context):
         benchmarks = []
         for family, (name, entries) in enumerate(self._entries.items()):

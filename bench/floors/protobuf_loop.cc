@@ -16,6 +16,8 @@
 // servers do. floor_protobuf_reused keeps one request and one response on each
 // side for all calls, so that their strings keep their memory.
 
+#include <immintrin.h>
+
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -55,6 +57,7 @@ struct alignas(64) Slot {
     // Acquire: the bytes are read after the number.
     while ((seen = sequence.load(std::memory_order_acquire)) != number) {
       if (seen == kEnd) return false;
+      _mm_pause();
     }
     return true;
   }
