@@ -56,6 +56,11 @@ def discover(binaries, pattern):
     return list(groups.values())
 
 
+def _progress(text):
+    if sys.stderr.isatty():
+        print("\r\033[K" + text, end="", file=sys.stderr, flush=True)
+
+
 def measure(groups, repetitions, min_time_s):
     # Names in listing order first: rounds visit them in other orders.
     by_name = {b.name: [] for group in groups for b in group}
@@ -64,12 +69,11 @@ def measure(groups, repetitions, min_time_s):
         for group in groups:
             first = index % len(group)
             for benchmark in group[first:] + group[:first]:
-                print("\r\033[Kround %d/%d %s" % (index + 1, repetitions, benchmark.name),
-                      end="", file=sys.stderr, flush=True)
+                _progress("round %d/%d %s" % (index + 1, repetitions, benchmark.name))
                 entry, run_context = benchmark.run(min_time_s)
                 context = context or run_context
                 by_name[benchmark.name].append(entry)
-    print("\r\033[K", end="", file=sys.stderr)
+    _progress("")
     results = Results()
     for name, entries in by_name.items():
         for entry in entries:

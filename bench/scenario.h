@@ -26,6 +26,10 @@
 namespace shmrpc {
 namespace bench {
 
+// Whether each call gets message objects of its own, or all share one request
+// and one response, whose strings then keep their memory.
+enum class Messages { kFresh, kReused };
+
 using Body = std::function<void(benchmark::State& state, size_t bytes)>;
 
 // unary_echo/<peer>/<bytes> for 0, 64 B, 4 KiB, 64 KiB, 1 MiB and 16 MiB.

@@ -40,9 +40,10 @@ int Serve(const std::string& address) {
 // One server per run of the program, kept for all rounds of Google Benchmark.
 class Peer {
  public:
-  void Measure(benchmark::State& state, size_t bytes) {
+  void Measure(benchmark::State& state, size_t bytes, Messages messages) {
     if (stub_ == nullptr && !Start()) return Fail(state, "no server");
-    MeasureUnaryEcho<ClientContext, EchoMessage>(state, bytes, stub_.get());
+    MeasureUnaryEcho<ClientContext, EchoMessage>(state, bytes, messages,
+                                                 stub_.get());
   }
 
  private:
@@ -72,7 +73,11 @@ int main(int argc, char** argv) {
   if (!serve.empty()) return Serve(serve);
   Peer peer;
   RegisterUnaryEcho("shmrpc", [&](benchmark::State& state, size_t bytes) {
-    peer.Measure(state, bytes);
+    peer.Measure(state, bytes, Messages::kFresh);
   });
+  RegisterUnaryEcho("shmrpc_reused",
+                    [&](benchmark::State& state, size_t bytes) {
+                      peer.Measure(state, bytes, Messages::kReused);
+                    });
   return RunBenchmarks(argc, argv);
 }

@@ -5,7 +5,7 @@ from results import split
 # Columns after the times: one peer's time divided by another's.
 RATIOS = [
     ("shmrpc", "floor_protobuf"),
-    ("shmrpc", "floor_protobuf_reused"),
+    ("shmrpc_reused", "floor_protobuf_reused"),
     ("grpc_unix", "shmrpc"),
 ]
 

@@ -22,14 +22,14 @@ void Answer(const Message& request, Message* response) {
 
 // `stub` calls a server in another process; the first call may connect.
 template <class Context, class Message, class Stub>
-void MeasureUnaryEcho(benchmark::State& state, size_t bytes, Stub* stub) {
+void MeasureUnaryEcho(benchmark::State& state, size_t bytes, Messages messages,
+                      Stub* stub) {
   const std::string payload = Payload(bytes);
   std::string error;
-  const auto call = [&](bool compare) {
+  const auto call_with = [&](Message& request, Message& response,
+                             bool compare) {
     Context context;
-    Message request;
     request.set_payload(payload);
-    Message response;
     const auto status = stub->Echo(&context, request, &response);
     if (!status.ok()) {
       error = "status " +
@@ -40,6 +40,14 @@ void MeasureUnaryEcho(benchmark::State& state, size_t bytes, Stub* stub) {
       error = "the echoed payload differs";
     }
     return error.empty();
+  };
+  Message kept_request, kept_response;
+  const auto call = [&](bool compare) {
+    if (messages == Messages::kReused) {
+      return call_with(kept_request, kept_response, compare);
+    }
+    Message request, response;
+    return call_with(request, response, compare);
   };
   if (!call(true) || !WarmUp([&] { return call(false); })) {
     return Fail(state, error);

@@ -31,8 +31,6 @@ namespace shmrpc {
 namespace bench {
 namespace {
 
-enum class Messages { kFresh, kReused };
-
 constexpr uint64_t kEnd = ~uint64_t{0};
 
 // One direction. Written by its sending process only.

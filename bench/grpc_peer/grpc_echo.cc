@@ -51,8 +51,8 @@ class Peer {
 
   void Measure(benchmark::State& state, size_t bytes) {
     if (stub_ == nullptr && !Start()) return Fail(state, "no server");
-    MeasureUnaryEcho<grpc::ClientContext, EchoMessage>(state, bytes,
-                                                       stub_.get());
+    MeasureUnaryEcho<grpc::ClientContext, EchoMessage>(
+        state, bytes, Messages::kFresh, stub_.get());
   }
 
  private:
