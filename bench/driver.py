@@ -23,7 +23,7 @@ import table
 from results import Results, plain_name, split
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_RUN_TIMEOUT_S = 300  # a hung peer; the slowest run takes a few seconds
+_RUN_TIMEOUT_S = 120  # a hung peer; the slowest run takes a few seconds
 
 
 class Benchmark:
