@@ -1,14 +1,15 @@
 // Waking a thread of another process, and ending a wait from within this one.
 //
 //   // sleeper                                 // waker, another process
-//   Event event = *Event::Create(name, word);  Event event = *Event::Open(name, word);
-//   Waiter waiter;                             event.Signal();
-//   switch (waiter.Wait(&event, deadline_ns)) ...
+//   Event event = *Event::Create(name, word);  Event event = *Event::Open(name,
+//   word); Waiter waiter;                             event.Signal(); switch
+//   (waiter.Wait(&event, deadline_ns)) ...
 //   // any thread of the sleeper's process:    waiter.Interrupt();
 //
-// An Event is auto-reset: a Signal before the Wait is kept, several are one, and
-// one Wait takes it. It is a hint, never state: what was signalled stands in the
-// shared memory it belongs to, and a sleeper looks there before and after.
+// An Event is auto-reset: a Signal before the Wait is kept, several are one,
+// and one Wait takes it. It is a hint, never state: what was signalled stands
+// in the shared memory it belongs to, and a sleeper looks there before and
+// after.
 //
 // Windows: a named auto-reset event; `word` is not used. Linux: a futex on
 // `word`, which lies in memory that both processes have mapped; the name is not
@@ -50,8 +51,9 @@ class Event {
 
  private:
   friend class Waiter;
-  std::atomic<uint32_t>* word_ = nullptr;  // Linux
-  void* handle_ = nullptr;                 // Windows
+  [[maybe_unused]] std::atomic<uint32_t>* word_ = nullptr;  // Linux
+  [[maybe_unused]] int view_ = -1;  // Linux: the registered view of word_
+  [[maybe_unused]] void* handle_ = nullptr;  // Windows
 };
 
 enum class WaitResult {

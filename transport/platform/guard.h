@@ -4,7 +4,8 @@
 // not the process; a fault anywhere else goes where it would go without us.
 //
 //   uint64_t word = 0;
-//   if (!Guarded(view, [&] { word = *reinterpret_cast<uint64_t*>(view.data()); }))
+//   if (!Guarded(view, [&] { word = *reinterpret_cast<uint64_t*>(view.data());
+//   }))
 //     return absl::DataLossError("...");
 //
 // Windows: `f` runs below a __try; a fault unwinds out of it at once, and

@@ -1,8 +1,9 @@
 // Named shared memory with one lifetime rule on both systems: the object exists
 // while a process holds it, and a name whose holders are all gone is free.
 //
-//   auto mapping = NamedMapping::Create({Scope::kLocal, "numbers"}, 1 << 20, {});
-//   auto view = mapping->Map(0, mapping->size_bytes(), Access::kReadWrite);
+//   auto mapping = NamedMapping::Create({Scope::kLocal, "numbers"}, 1 << 20,
+//   {}); auto view = mapping->Map(0, mapping->size_bytes(),
+//   Access::kReadWrite);
 //   // another process
 //   auto mapping = NamedMapping::Open({Scope::kLocal, "numbers"}, {});
 //
@@ -60,8 +61,9 @@ struct CreateOptions {
 struct OpenOptions {
   Access access = Access::kReadWrite;
   // true: this process becomes a holder; the object lives on when its creator
-  // leaves. false: a guest, which neither keeps the object alive nor unlinks it.
-  // (On Windows every open handle holds the object; guests close theirs early.)
+  // leaves. false: a guest, which neither keeps the object alive nor unlinks
+  // it. (On Windows every open handle holds the object; guests close theirs
+  // early.)
   bool hold = true;
   // Refuse (PERMISSION_DENIED) an object whose owner is another user than this
   // process's: a squatted name. root's and Administrators' objects pass.
@@ -113,7 +115,7 @@ class NamedMapping {
   static absl::StatusOr<NamedMapping> Open(const ObjectName& name,
                                            const OpenOptions& options);
 
-  NamedMapping() = default;
+  NamedMapping();  // empty
   NamedMapping(NamedMapping&&) noexcept;
   NamedMapping& operator=(NamedMapping&&) noexcept;
   ~NamedMapping();  // the last holder frees the name

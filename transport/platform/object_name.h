@@ -10,8 +10,9 @@
 //            (another mount than /dev/shm, for instance).
 //
 // A local or global name is 1 to 120 bytes of [A-Za-z0-9._-] and does not start
-// with a dot. The set is what both systems accept without escaping: '\' is
-// Windows' namespace separator, '/' is Linux' directory separator.
+// with a dot; a local one does not start with "global." either. The set is what
+// both systems accept without escaping: '\' is Windows' namespace separator,
+// '/' is Linux' directory separator.
 
 #ifndef SHMRPC_TRANSPORT_PLATFORM_OBJECT_NAME_H_
 #define SHMRPC_TRANSPORT_PLATFORM_OBJECT_NAME_H_

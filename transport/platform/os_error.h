@@ -28,6 +28,9 @@ int LastOsError();
 // "not found (ERROR_FILE_NOT_FOUND 2)".
 std::string DescribeOsError(int os_error);
 
+// The code of the Status for it.
+absl::StatusCode OsErrorCode(int os_error);
+
 // `what` names the operation and its object; `advice` may be empty.
 absl::Status OsError(absl::string_view what, int os_error,
                      absl::string_view advice = "");

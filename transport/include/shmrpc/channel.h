@@ -5,12 +5,13 @@
 //   auto stub = Greeter::NewStub(channel);
 //
 // Targets: "shm:NAME" names a server of this session, "shm:global/NAME" one
-// that serves all sessions of the machine. NAME is 1 to 64 of [A-Za-z0-9._-] and
-// does not start with a dot.
+// that serves all sessions of the machine. NAME is 1 to 64 of [A-Za-z0-9._-]
+// and does not start with a dot.
 //
-// CreateChannel does not connect; the first call does, and reports what is wrong
-// (no server, a bad target) in its status, as gRPC's does. When a server dies the
-// calls in flight end with UNAVAILABLE and the next call connects anew.
+// CreateChannel does not connect; the first call does, and reports what is
+// wrong (no server, a bad target) in its status, as gRPC's does. When a server
+// dies the calls in flight end with UNAVAILABLE and the next call connects
+// anew.
 //
 // Thread rule: a channel serves any number of threads at once. Ownership: stubs
 // share it; the connection closes with the last of them. After fork() a child's

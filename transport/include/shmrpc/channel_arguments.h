@@ -3,7 +3,6 @@
 #ifndef SHMRPC_CHANNEL_ARGUMENTS_H_
 #define SHMRPC_CHANNEL_ARGUMENTS_H_
 
-
 namespace shmrpc {
 
 // Longest message a channel or server accepts, in bytes; -1: no limit.

@@ -21,8 +21,8 @@ class StubOptions {};
 
 namespace internal {
 
-// One method as a stub knows it: "/package.Service/Method". The name must live as
-// long as the process (a literal).
+// One method as a stub knows it: "/package.Service/Method". The name must live
+// as long as the process (a literal).
 class RpcMethod {
  public:
   explicit RpcMethod(const char* name);

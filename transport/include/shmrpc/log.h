@@ -2,11 +2,12 @@
 // BuildAndStart gave null, a client that broke the protocol) and, on request,
 // what it does.
 //
-// By default messages of severity kError and above go to stderr. The environment
-// variable SHMRPC_LOG chooses the least severity shown: debug, info, warning,
-// error, none. A program may take them over:
+// By default messages of severity kError and above go to stderr. The
+// environment variable SHMRPC_LOG chooses the least severity shown: debug,
+// info, warning, error, none. A program may take them over:
 //
-//   shmrpc::SetLogHandler([](const shmrpc::LogEntry& e) { my_log(e.message); });
+//   shmrpc::SetLogHandler([](const shmrpc::LogEntry& e) { my_log(e.message);
+//   });
 
 #ifndef SHMRPC_LOG_H_
 #define SHMRPC_LOG_H_
@@ -16,7 +17,13 @@
 
 namespace shmrpc {
 
-enum class LogSeverity { kDebug = 0, kInfo = 1, kWarning = 2, kError = 3, kNone = 4 };
+enum class LogSeverity {
+  kDebug = 0,
+  kInfo = 1,
+  kWarning = 2,
+  kError = 3,
+  kNone = 4
+};
 
 struct LogEntry {
   LogSeverity severity;
@@ -25,8 +32,8 @@ struct LogEntry {
   std::string message;
 };
 
-// Called for each message at or above the level, from any thread, one at a time;
-// it must not call back into shmrpc. An empty function restores stderr.
+// Called for each message at or above the level, from any thread, one at a
+// time; it must not call back into shmrpc. An empty function restores stderr.
 void SetLogHandler(std::function<void(const LogEntry&)> handler);
 
 // Overrides SHMRPC_LOG. kNone silences everything.

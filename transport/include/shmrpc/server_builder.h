@@ -2,8 +2,8 @@
 //
 //   GreeterImpl service;
 //   shmrpc::ServerBuilder builder;
-//   builder.AddListeningPort("shm:greeter", shmrpc::InsecureServerCredentials());
-//   builder.RegisterService(&service);
+//   builder.AddListeningPort("shm:greeter",
+//   shmrpc::InsecureServerCredentials()); builder.RegisterService(&service);
 //   std::unique_ptr<shmrpc::Server> server = builder.BuildAndStart();
 //   if (server == nullptr) return 1;  // the log says why
 //   server->Wait();

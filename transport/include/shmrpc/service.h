@@ -1,5 +1,5 @@
-// A service: a set of methods by their full names. Generated classes derive from
-// it; a server is given instances.
+// A service: a set of methods by their full names. Generated classes derive
+// from it; a server is given instances.
 
 #ifndef SHMRPC_SERVICE_H_
 #define SHMRPC_SERVICE_H_

@@ -37,8 +37,7 @@ class Status {
  public:
   Status() = default;
   Status(StatusCode code, std::string error_message);
-  Status(StatusCode code, std::string error_message,
-         std::string error_details);
+  Status(StatusCode code, std::string error_message, std::string error_details);
 
   Status(const Status& other);
   Status& operator=(const Status& other);

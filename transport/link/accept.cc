@@ -1,0 +1,249 @@
+#include "transport/link/accept.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "shmrpc/version.h"
+#include "transport/log/log.h"
+#include "transport/platform/clock.h"
+#include "transport/platform/guard.h"
+
+namespace shmrpc {
+namespace link {
+namespace {
+
+using memory::ConnectionHeader;
+using memory::ConnectionPage;
+using memory::LobbySlots;
+using platform::Guarded;
+
+constexpr int64_t kSecondNs = 1000 * 1000 * 1000;
+
+// A private copy of the client's header.
+struct HeaderCopy {
+  uint64_t magic = 0;
+  uint32_t layout_version = 0;
+  platform::ProcessId client;
+  uint64_t ring_size_bytes = 0;
+  uint64_t total_size_bytes = 0;
+  int64_t client_clock_ns = 0;
+};
+
+struct Verdict {
+  memory::Refusal refusal = memory::kRefusedNone;
+  std::string reason;
+};
+
+Verdict Judge(const HeaderCopy& header, const platform::NamedMapping& mapping) {
+  if (header.magic != memory::kConnectionMagic) {
+    return {memory::kRefusedHeader, "wrong magic number"};
+  }
+  if (header.layout_version != kLayoutVersion) {
+    return {memory::kRefusedLayoutVersion,
+            absl::StrCat("layout version ", header.layout_version,
+                         ", this server has ", kLayoutVersion)};
+  }
+  if (!memory::ValidRingSize(header.ring_size_bytes) ||
+      header.total_size_bytes !=
+          memory::ConnectionSizeBytes(header.ring_size_bytes) ||
+      mapping.size_bytes() < header.total_size_bytes) {
+    return {memory::kRefusedHeader,
+            absl::StrCat("rings of ", header.ring_size_bytes, " bytes in ",
+                         header.total_size_bytes, ", the object has ",
+                         mapping.size_bytes())};
+  }
+  const auto witness = mapping.CreatorPid();
+  if (witness && *witness != header.client.pid) {
+    return {memory::kRefusedPidNamespace,
+            absl::StrCat("it says its pid is ", header.client.pid,
+                         ", the system says ", *witness)};
+  }
+  if (!platform::IsAlive(header.client)) {
+    return {
+        memory::kRefusedIdentity,
+        absl::StrCat("no process ", header.client.pid, " with its start time")};
+  }
+  return {};
+}
+
+}  // namespace
+
+Acceptor::Acceptor(Lobby* lobby, OnAccepted on_accepted)
+    : lobby_(lobby),
+      on_accepted_(std::move(on_accepted)),
+      thread_([this] { Run(); }) {}
+
+Acceptor::~Acceptor() {
+  // Relaxed: Interrupt orders it before the wait it ends.
+  stop_.store(true, std::memory_order_relaxed);
+  waiter_.Interrupt();
+  thread_.join();
+}
+
+void Acceptor::Run() {
+  while (!stop_.load(std::memory_order_relaxed)) {
+    const platform::WaitResult result =
+        waiter_.Wait(lobby_->accept_event(), platform::kNever);
+    if (stop_.load(std::memory_order_relaxed)) return;
+    TakeOffers();
+    if (result == platform::WaitResult::kPoisoned ||
+        lobby_->slots_view().poisoned()) {
+      SHMRPC_LOG(kError) << lobby_->addresses()[0].ToString()
+                        << ": its accept slots were truncated by some process "
+                           "of this user; no new client can connect until the "
+                           "server is restarted";
+      while (!stop_.load(std::memory_order_relaxed)) {
+        waiter_.Wait(nullptr, platform::kNever);
+      }
+      return;
+    }
+  }
+}
+
+void Acceptor::TakeOffers() {
+  struct Offer {
+    Nonce nonce;
+    uint32_t pid;
+  };
+  Offer offers[memory::kSlotCount];
+  uint32_t count = 0;
+  LobbySlots* slots = lobby_->slots();
+  Guarded(lobby_->slots_view(), [&] {
+    for (memory::AcceptSlot& slot : slots->slots) {
+      // SYNC(slot-offered): acquire pairs with the client's release.
+      uint64_t state = slot.state.load(std::memory_order_acquire);
+      const uint32_t pid = static_cast<uint32_t>(state >> 32);
+      switch (static_cast<uint32_t>(state)) {
+        case memory::kSlotFree:
+          continue;
+        case memory::kSlotOffered:
+          // Relaxed: ordered by the acquire above.
+          offers[count] = {{slot.nonce[0].load(std::memory_order_relaxed),
+                            slot.nonce[1].load(std::memory_order_relaxed)},
+                           pid};
+          // SYNC(slot-freed): release pairs with the next client's acquire.
+          if (slot.state.compare_exchange_strong(state, memory::kSlotFree,
+                                                 std::memory_order_release,
+                                                 std::memory_order_relaxed)) {
+            ++count;
+          }
+          continue;
+        default:
+          // A client that died while it filled the slot, or garbage. Another
+          // pid namespace's pid means nothing here, so such a slot is freed
+          // early; its client offers again.
+          if (!platform::ProcessWithPid(pid).ok()) {
+            slot.state.compare_exchange_strong(state, memory::kSlotFree,
+                                               std::memory_order_release,
+                                               std::memory_order_relaxed);
+          }
+      }
+    }
+  });
+  for (uint32_t i = 0; i < count; ++i)
+    AcceptOne(offers[i].nonce, offers[i].pid);
+  on_accepted_({}).IgnoreError();
+}
+
+void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
+  const platform::ObjectName name =
+      ConnectionName(lobby_->slots_scope(), nonce);
+  platform::OpenOptions options;
+  options.hold = false;
+  auto mapping = platform::NamedMapping::Open(name, options);
+  if (!mapping.ok()) {
+    // Usually a client that gave up or died meanwhile.
+    SHMRPC_LOG(kInfo) << "connection offered by pid " << claimed_pid << ": "
+                     << mapping.status().message();
+    return;
+  }
+  mapping->Unlink();
+  if (mapping->size_bytes() <
+      memory::ConnectionSizeBytes(memory::kMinRingSizeBytes)) {
+    SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
+                        << claimed_pid << " has only " << mapping->size_bytes()
+                        << " bytes";
+    return;
+  }
+  auto view =
+      mapping->Map(0, mapping->size_bytes(), platform::Access::kReadWrite);
+  if (!view.ok()) {
+    SHMRPC_LOG(kError) << "connection " << name.name << ": "
+                      << view.status().message();
+    return;
+  }
+  auto* page = reinterpret_cast<ConnectionPage*>(view->data());
+  auto client_event =
+      platform::Event::Open(name.WithSuffix(".w"), &page->client_wake.word);
+  if (!client_event.ok()) {
+    SHMRPC_LOG(kError) << "connection " << name.name << ": "
+                      << client_event.status().message();
+    return;
+  }
+  HeaderCopy header;
+  if (!Guarded(*view, [&] {
+        const ConnectionHeader& h = page->header;
+        // SYNC(connection-ready): acquire pairs with the client's release.
+        header.magic = h.magic.load(std::memory_order_acquire);
+        header.layout_version = h.layout_version;
+        header.client = {h.client_pid, h.client_start_time};
+        header.ring_size_bytes = h.ring_size_bytes;
+        header.total_size_bytes = h.total_size_bytes;
+        header.client_clock_ns = h.client_clock_ns;
+      })) {
+    SHMRPC_LOG(kWarning) << "connection " << name.name << " was truncated";
+    return;
+  }
+
+  Verdict verdict = Judge(header, *mapping);
+  const int64_t now_ns = platform::MonotonicNowNs();
+  const platform::View* guard_view = nullptr;
+  if (verdict.refusal == memory::kRefusedNone) {
+    Connection::Parts parts{name,
+                            *std::move(mapping),
+                            *std::move(view),
+                            header.ring_size_bytes,
+                            *std::move(client_event),
+                            nullptr,
+                            header.client,
+                            lobby_->access()};
+    Accepted accepted;
+    accepted.connection =
+        std::make_unique<Connection>(memory::kServerSide, std::move(parts));
+    // The header is at most as old as the connect's time-out, and never from
+    // the future: anything else is another clock.
+    const int64_t age_ns = now_ns - header.client_clock_ns;
+    if (age_ns < 0 || age_ns > 60 * kSecondNs)
+      accepted.clock_offset_ns = age_ns;
+    Connection* connection = accepted.connection.get();
+    // Says "accepted" before the connection is handed over: from then on it may
+    // be gone any time. The client can do no more than fill its ring.
+    guard_view = &connection->view();
+    Guarded(*guard_view, [&] {
+      page->hello.server_clock_ns = now_ns;
+      // SYNC(hello): release pairs with the client's acquire.
+      page->hello.state.store(memory::kHelloAccepted,
+                              std::memory_order_release);
+    });
+    connection->RingPeer();
+    const absl::Status taken = on_accepted_(std::move(accepted));
+    if (!taken.ok()) {
+      // The connection was dropped, which tells the client.
+      SHMRPC_LOG(kWarning) << "connection of pid " << header.client.pid << ": "
+                          << taken.message();
+    }
+    return;
+  }
+  SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid " << claimed_pid
+                      << " refused: " << verdict.reason;
+  Guarded(*view, [&] {
+    page->hello.refusal = verdict.refusal;
+    page->hello.server_clock_ns = now_ns;
+    page->hello.state.store(memory::kHelloRefused, std::memory_order_release);
+  });
+  client_event->Signal();
+}
+
+}  // namespace link
+}  // namespace shmrpc

@@ -1,0 +1,61 @@
+// The server's half of the handshake: a thread that waits for offers in the
+// accept slots, checks each connection object, and hands over a Connection.
+//
+//   Acceptor acceptor(lobby, [&](Acceptor::Accepted accepted) { ... });
+//
+// Thread rule: `on_accepted` runs on the acceptor's thread. The destructor ends
+// and joins it. A client that lies or dies is logged and refused; it costs
+// nobody else anything.
+
+#ifndef SHMRPC_TRANSPORT_LINK_ACCEPT_H_
+#define SHMRPC_TRANSPORT_LINK_ACCEPT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "transport/link/connection.h"
+#include "transport/link/lobby.h"
+#include "transport/platform/event.h"
+
+namespace shmrpc {
+namespace link {
+
+class Acceptor {
+ public:
+  struct Accepted {
+    std::unique_ptr<Connection> connection;
+    // Add to a deadline of the client's to have it on this process's clock. 0
+    // unless the two live in different time namespaces.
+    int64_t clock_offset_ns = 0;
+  };
+  // Takes the connection, which the client believes established when this
+  // returns OK; otherwise the client is refused. Also called with an empty
+  // Accepted after every round of accepting: time to look after those that
+  // exist.
+  using OnAccepted = std::function<absl::Status(Accepted accepted)>;
+
+  Acceptor(Lobby* lobby, OnAccepted on_accepted);
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+ private:
+  void Run();
+  void TakeOffers();
+  void AcceptOne(const Nonce& nonce, uint32_t claimed_pid);
+
+  Lobby* const lobby_;
+  const OnAccepted on_accepted_;
+  std::atomic<bool> stop_{false};
+  platform::Waiter waiter_;
+  std::thread thread_;
+};
+
+}  // namespace link
+}  // namespace shmrpc
+
+#endif  // SHMRPC_TRANSPORT_LINK_ACCEPT_H_

@@ -1,0 +1,239 @@
+#include "transport/link/connect.h"
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "shmrpc/version.h"
+#include "transport/link/lobby.h"
+#include "transport/platform/clock.h"
+#include "transport/platform/guard.h"
+
+namespace shmrpc {
+namespace link {
+namespace {
+
+using memory::AcceptSlot;
+using memory::ConnectionHeader;
+using memory::ConnectionPage;
+using memory::LobbySlots;
+using platform::Guarded;
+using platform::NamedMapping;
+using platform::View;
+
+constexpr int64_t kMillisecondNs = 1000 * 1000;
+
+// What the death watch and the handshake share.
+struct ServerDeath {
+  std::atomic<bool> dead{false};
+  platform::Waiter waiter;
+};
+
+absl::Status Gone(const Address& address) {
+  return absl::UnavailableError(absl::StrCat(
+      address.ToString(), ": its server died during the connection handshake"));
+}
+
+absl::Status Refused(const Address& address, uint32_t reason) {
+  const char* why = "for an unknown reason";
+  switch (reason) {
+    case memory::kRefusedLayoutVersion:
+      why = "another layout version; build both from compatible versions";
+      break;
+    case memory::kRefusedHeader:
+      why = "the connection header makes no sense to it";
+      break;
+    case memory::kRefusedPidNamespace:
+      why =
+          "this client lives in a pid namespace the server cannot see into; "
+          "run "
+          "both in the same one (for containers: share the pid namespace)";
+      break;
+    case memory::kRefusedIdentity:
+      why = "this process is not the one the connection names";
+      break;
+    case memory::kRefusedNoMemory:
+      why = "it has no memory or handles left for another connection";
+      break;
+    case memory::kRefusedShuttingDown:
+      why = "it is shutting down";
+      break;
+  }
+  return absl::UnavailableError(absl::StrCat(
+      address.ToString(), ": its server refused the connection: ", why));
+}
+
+// The mapped slots page, checked.
+absl::StatusOr<std::shared_ptr<View>> OpenSlots(const Address& address,
+                                                const ServerIdentity& server) {
+  platform::OpenOptions options;
+  options.hold = false;
+  auto mapping = NamedMapping::Open(
+      SlotsName(server.slots_scope, server.slots_nonce), options);
+  if (absl::IsNotFound(mapping.status())) {
+    return absl::NotFoundError(
+        absl::StrCat(address.ToString(), ": its server is shutting down"));
+  }
+  if (!mapping.ok()) return mapping.status();
+  if (mapping->size_bytes() < sizeof(LobbySlots)) {
+    return absl::DataLossError(
+        absl::StrCat(address.ToString(), ": its accept slots are too small"));
+  }
+  auto view = mapping->Map(0, sizeof(LobbySlots), platform::Access::kReadWrite);
+  if (!view.ok()) return view.status();
+  return std::make_shared<View>(*std::move(view));
+}
+
+// Puts the connection's nonce into a free slot; its index, or -1: none is free.
+int Offer(LobbySlots* slots, const Nonce& nonce, uint32_t pid) {
+  const uint64_t owner = static_cast<uint64_t>(pid) << 32;
+  for (uint32_t i = 0; i < memory::kSlotCount; ++i) {
+    AcceptSlot& slot = slots->slots[i];
+    uint64_t expected = memory::kSlotFree;
+    // SYNC(slot-freed): acquire pairs with the server's release when it freed
+    // the slot: it has read the nonce that stood there.
+    if (!slot.state.compare_exchange_strong(expected,
+                                            owner | memory::kSlotClaimed,
+                                            std::memory_order_acquire)) {
+      continue;
+    }
+    // Relaxed: published by the store below.
+    slot.nonce[0].store(nonce.high, std::memory_order_relaxed);
+    slot.nonce[1].store(nonce.low, std::memory_order_relaxed);
+    // SYNC(slot-offered): release pairs with the server's acquire.
+    slot.state.store(owner | memory::kSlotOffered, std::memory_order_release);
+    return static_cast<int>(i);
+  }
+  return -1;
+}
+
+// Takes an offer back that nobody looked at.
+void Withdraw(LobbySlots* slots, int index, uint32_t pid) {
+  uint64_t expected = static_cast<uint64_t>(pid) << 32 | memory::kSlotOffered;
+  // Relaxed: nothing is published; if the server was faster, nothing happens.
+  slots->slots[index].state.compare_exchange_strong(expected, memory::kSlotFree,
+                                                    std::memory_order_relaxed);
+}
+
+}  // namespace
+
+absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
+                                   std::function<void()> on_server_death) {
+  auto server = ReadIdentity(address);
+  if (!server.ok()) return server.status();
+  auto slots_view = OpenSlots(address, *server);
+  if (!slots_view.ok()) return slots_view.status();
+  auto* slots = reinterpret_cast<LobbySlots*>((*slots_view)->data());
+  const platform::ObjectName slots_name =
+      SlotsName(server->slots_scope, server->slots_nonce);
+  auto accept_event = platform::Event::Open(slots_name.WithSuffix(".a"),
+                                            &slots->accept_wake.word);
+  if (!accept_event.ok()) return accept_event.status();
+  auto poller_event = platform::Event::Open(slots_name.WithSuffix(".p"),
+                                            &slots->poller_wake.word);
+  if (!poller_event.ok()) return poller_event.status();
+
+  // The connection object, complete before anyone can find it.
+  const Nonce nonce = Nonce::Random();
+  const platform::ObjectName name = ConnectionName(server->slots_scope, nonce);
+  const uint64_t size_bytes =
+      memory::ConnectionSizeBytes(memory::kRingSizeBytes);
+  const platform::ProcessId self = platform::CurrentProcess();
+  auto mapping = NamedMapping::Create(name, size_bytes, {}, [&](uint8_t* data) {
+    auto* header = reinterpret_cast<ConnectionHeader*>(data);
+    header->layout_version = kLayoutVersion;
+    header->header_bytes = sizeof(ConnectionHeader);
+    header->client_pid = self.pid;
+    header->client_start_time = self.start_time;
+    header->ring_size_bytes = memory::kRingSizeBytes;
+    header->total_size_bytes = size_bytes;
+    header->client_clock_ns = platform::MonotonicNowNs();
+    // SYNC(connection-ready): release pairs with the server's acquire.
+    header->magic.store(memory::kConnectionMagic, std::memory_order_release);
+    return absl::OkStatus();
+  });
+  if (!mapping.ok()) return mapping.status();
+  auto view = mapping->Map(0, size_bytes, platform::Access::kReadWrite);
+  if (!view.ok()) return view.status();
+  auto* page = reinterpret_cast<ConnectionPage*>(view->data());
+  auto own_event = platform::Event::Create(name.WithSuffix(".w"),
+                                           &page->client_wake.word, {});
+  if (!own_event.ok()) return own_event.status();
+
+  auto death = std::make_shared<ServerDeath>();
+  auto watch =
+      platform::DeathWatch::Start(server->process, [death, on_server_death] {
+        // Relaxed: Interrupt and the wait it ends order it.
+        death->dead.store(true, std::memory_order_relaxed);
+        death->waiter.Interrupt();
+        on_server_death();
+      });
+  if (absl::IsNotFound(watch.status())) return Gone(address);
+  if (!watch.ok()) return watch.status();
+
+  int slot = -1;
+  uint32_t answer = memory::kHelloPending;
+  uint32_t refusal = memory::kRefusedNone;
+  // Rings again after 1, 10, 100 ms, then each second: slots are shared with
+  // other clients, any of which might have spoilt ours or taken our signal.
+  for (int64_t pause_ns = kMillisecondNs; answer == memory::kHelloPending;) {
+    const bool alive = Guarded(**slots_view, [&] {
+      if (slot < 0) slot = Offer(slots, nonce, self.pid);
+      accept_event->Signal();
+    });
+    if (!alive) {
+      return absl::DataLossError(absl::StrCat(
+          address.ToString(), ": its accept slots are gone (truncated)"));
+    }
+    const int64_t again_ns = platform::MonotonicNowNs() + pause_ns;
+    death->waiter.Wait(&*own_event, std::min(deadline_ns, again_ns));
+    if (!Guarded(*view, [&] {
+          // SYNC(hello): acquire pairs with the server's release.
+          answer = page->hello.state.load(std::memory_order_acquire);
+          refusal = page->hello.refusal;
+        })) {
+      return absl::DataLossError(
+          absl::StrCat("connection ", name.name, " was truncated"));
+    }
+    if (answer != memory::kHelloPending) break;
+    if (death->dead.load(std::memory_order_relaxed)) return Gone(address);
+    const int64_t now_ns = platform::MonotonicNowNs();
+    if (now_ns >= deadline_ns) {
+      if (slot >= 0) {
+        Guarded(**slots_view, [&] { Withdraw(slots, slot, self.pid); });
+      }
+      return absl::DeadlineExceededError(absl::StrCat(
+          address.ToString(), ": its server (pid ", server->process.pid,
+          ") did not answer the connection handshake"));
+    }
+    if (now_ns >= again_ns)
+      pause_ns = std::min(pause_ns * 10, 1000 * kMillisecondNs);
+  }
+  if (answer != memory::kHelloAccepted) return Refused(address, refusal);
+
+  ClientLink link;
+  link.own_event = *std::move(own_event);
+  link.watch = *std::move(watch);
+  Connection::Parts parts{name,
+                          *std::move(mapping),
+                          *std::move(view),
+                          memory::kRingSizeBytes,
+                          *std::move(poller_event),
+                          *std::move(slots_view),
+                          server->process,
+                          {}};
+  link.connection =
+      std::make_unique<Connection>(memory::kClientSide, std::move(parts));
+  return link;
+}
+
+bool ServerGone(const Address& address, const platform::ProcessId& server) {
+  const auto identity = ReadIdentity(address);
+  if (!identity.ok()) return absl::IsNotFound(identity.status());
+  return !(identity->process == server);
+}
+
+}  // namespace link
+}  // namespace shmrpc

@@ -1,0 +1,430 @@
+#include "transport/link/connection.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "transport/link/doorbell.h"
+#include "transport/platform/fork.h"
+#include "transport/platform/guard.h"
+
+namespace shmrpc {
+namespace link {
+
+using memory::BlockRef;
+using memory::ConnectionPage;
+using memory::FrameHeader;
+using memory::RingProducer;
+using memory::SegmentInfo;
+using platform::Guarded;
+
+// A record to be written: a header, then up to three pieces of body.
+struct Connection::Record {
+  FrameFields fields;           // record_bytes set
+  const void* fixed = nullptr;  // BlockRef or SegmentInfo
+  uint64_t fixed_bytes = 0;
+  absl::string_view metadata;
+  OutgoingFrame::Write write;
+  bool has_write = false;
+
+  // Everything but the first word, which publishes.
+  void WriteTo(uint8_t* to) const {
+    FrameHeader* header = reinterpret_cast<FrameHeader*>(to);
+    header->call_id = fields.call_id;
+    header->aux = fields.aux;
+    header->deadline_ns = fields.deadline_ns;
+    header->metadata_bytes = fields.metadata_bytes;
+    header->returned_block = fields.returned_block;
+    uint8_t* body = to + sizeof(FrameHeader);
+    if (fixed_bytes != 0) memcpy(body, fixed, fixed_bytes);
+    if (!metadata.empty()) memcpy(body, metadata.data(), metadata.size());
+    if (has_write) write(body + metadata.size());
+  }
+  uint64_t Word() const {
+    return memory::RecordWord(fields.record_bytes, fields.kind, fields.flags);
+  }
+};
+
+namespace {
+
+void WriteNothing(uint8_t*) {}
+
+RingProducer MakeProducer(ConnectionPage* page, memory::Side side,
+                          uint64_t ring_size_bytes) {
+  uint8_t* rings = reinterpret_cast<uint8_t*>(page) + memory::kPage;
+  return RingProducer(rings + side * ring_size_bytes, ring_size_bytes,
+                      &page->ring[side].consumed);
+}
+
+memory::RingConsumer MakeConsumer(ConnectionPage* page, memory::Side sender,
+                                  uint64_t ring_size_bytes) {
+  uint8_t* rings = reinterpret_cast<uint8_t*>(page) + memory::kPage;
+  return memory::RingConsumer(rings + sender * ring_size_bytes, ring_size_bytes,
+                              &page->ring[sender].consumed);
+}
+
+memory::Side Other(memory::Side side) {
+  return side == memory::kClientSide ? memory::kServerSide
+                                     : memory::kClientSide;
+}
+
+}  // namespace
+
+Connection::Connection(memory::Side side, Parts parts)
+    : side_(side),
+      peer_side_(Other(side)),
+      fork_generation_(platform::ForkGeneration()),
+      parts_(std::move(parts)),
+      page_(reinterpret_cast<ConnectionPage*>(parts_.view.data())),
+      producer_(MakeProducer(page_, side_, parts_.ring_size_bytes)),
+      consumer_(MakeConsumer(page_, peer_side_, parts_.ring_size_bytes)),
+      arena_sender_(parts_.name, side_, parts_.segment_access),
+      arena_receiver_(parts_.name, peer_side_) {}
+
+Connection::~Connection() { Close(); }
+
+absl::Status Connection::Send(const OutgoingFrame& frame, bool* rang) {
+  return Send(frame, WriteNothing, rang);
+}
+
+absl::Status Connection::Send(const OutgoingFrame& frame,
+                              OutgoingFrame::Write write, bool* rang) {
+  if (broken()) return status();
+  const uint64_t body_bytes = frame.metadata.size() + frame.message_bytes;
+  Record record{{}, nullptr, 0, {}, write, false};
+  record.fields.kind = frame.kind;
+  record.fields.flags = frame.has_message ? memory::kFlagMessage : 0;
+  record.fields.call_id = frame.call_id;
+  record.fields.aux = frame.aux;
+  record.fields.deadline_ns = frame.deadline_ns;
+  record.fields.metadata_bytes = static_cast<uint32_t>(frame.metadata.size());
+  record.fields.returned_block = frame.returned_block;
+
+  memory::Block block;
+  if (body_bytes <= kMaxInlineBytes) {
+    record.fields.record_bytes =
+        static_cast<uint32_t>(sizeof(FrameHeader) + body_bytes);
+    record.metadata = frame.metadata;
+    record.has_write = frame.message_bytes != 0;
+  } else {
+    auto allocated = arena_sender_.Allocate(body_bytes);
+    if (!allocated.ok()) return allocated.status();
+    block = *std::move(allocated);
+    const bool written = Guarded(*block.view, [&] {
+      memcpy(block.data, frame.metadata.data(), frame.metadata.size());
+      write(block.data + frame.metadata.size());
+    });
+    if (!written) {
+      FailPoisoned();
+      return status();
+    }
+    record.fields.record_bytes = sizeof(FrameHeader) + sizeof(BlockRef);
+    record.fields.flags |= memory::kFlagBlock;
+    record.fixed = &block.ref;
+    record.fixed_bytes = sizeof(BlockRef);
+  }
+
+  absl::MutexLock lock(&send_mutex_);
+  if (arena_sender_.HasAnnouncements()) Announce(rang);
+  PushOrKeep(record, rang);
+  return broken() ? status() : absl::OkStatus();
+}
+
+void Connection::GiveBackBlock(uint32_t block) {
+  OutgoingFrame frame;
+  frame.kind = memory::kFrameReturn;
+  frame.returned_block = block + 1;
+  Send(frame).IgnoreError();  // broken: the peer's memory is gone anyway
+}
+
+void Connection::Announce(bool* rang) {
+  for (const auto& a : arena_sender_.TakeAnnouncements()) {
+    const SegmentInfo info{a.size_bytes};
+    Record record{{}, &info, sizeof(info), {}, WriteNothing, false};
+    record.fields.kind = memory::kFrameSegment;
+    record.fields.flags = a.retire ? memory::kFlagRetire : 0;
+    record.fields.aux = a.segment;
+    record.fields.record_bytes = sizeof(FrameHeader) + sizeof(info);
+    PushOrKeep(record, rang);
+  }
+}
+
+void Connection::PushOrKeep(const Record& record, bool* rang) {
+  FlushLocked();
+  if (backlog_.empty() && Push(record, rang) != PushResult::kFull) return;
+  if (broken()) return;
+  std::string bytes(record.fields.record_bytes, '\0');
+  record.WriteTo(reinterpret_cast<uint8_t*>(&bytes[0]));
+  const uint64_t word = record.Word();
+  memcpy(&bytes[0], &word, sizeof(word));
+  backlog_.push_back(std::move(bytes));
+  has_backlog_.store(true, std::memory_order_relaxed);
+  // The mark first, then one more look: see doorbell.h.
+  if (!Guarded(parts_.view,
+               [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
+    FailPoisoned();
+    return;
+  }
+  FlushLocked();
+}
+
+Connection::PushResult Connection::Push(const Record& record, bool* rang) {
+  RingProducer::Result reserved = RingProducer::Result::kFull;
+  bool ring = false;
+  // One guarded piece: reserve, fill, publish, and look whether to ring.
+  const bool alive = Guarded(parts_.view, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    uint8_t* to = nullptr;
+    reserved = producer_.Reserve(record.fields.record_bytes, &to);
+    if (reserved != RingProducer::Result::kOk) return;
+    record.WriteTo(to);
+    producer_.Publish(record.Word());
+    ring = Doorbell::TakeMark(&page_->side[peer_side_].parked);
+  });
+  if (!alive) {
+    FailPoisoned();
+    return PushResult::kBroken;
+  }
+  if (reserved == RingProducer::Result::kCorrupt) {
+    Fail(absl::DataLossError(absl::StrCat(
+        "connection ", parts_.name.name,
+        ": the peer claims to have consumed what was never sent")));
+    return PushResult::kBroken;
+  }
+  if (reserved == RingProducer::Result::kFull) return PushResult::kFull;
+  if (ring) {
+    parts_.peer_event.Signal();
+    if (rang != nullptr) *rang = true;
+  }
+  return PushResult::kPushed;
+}
+
+void Connection::Flush() {
+  // Relaxed: a backlog that another thread makes right now is flushed by that
+  // thread's own second look, or rings for us later.
+  if (!has_backlog_.load(std::memory_order_relaxed)) return;
+  absl::MutexLock lock(&send_mutex_);
+  FlushLocked();
+}
+
+void Connection::FlushLocked() {
+  while (!backlog_.empty() && !broken()) {
+    const std::string& bytes = backlog_.front();
+    Record record{{}, nullptr, 0, {}, WriteNothing, false};
+    uint64_t word;
+    memcpy(&word, bytes.data(), sizeof(word));
+    record.fields.record_bytes = memory::RecordSize(word);
+    record.fields.kind = memory::RecordKind(word);
+    record.fields.flags = memory::RecordFlags(word);
+    const FrameHeader* header =
+        reinterpret_cast<const FrameHeader*>(bytes.data());
+    record.fields.call_id = header->call_id;
+    record.fields.aux = header->aux;
+    record.fields.deadline_ns = header->deadline_ns;
+    record.fields.metadata_bytes = header->metadata_bytes;
+    record.fields.returned_block = header->returned_block;
+    record.fixed = bytes.data() + sizeof(FrameHeader);
+    record.fixed_bytes = bytes.size() - sizeof(FrameHeader);
+    if (Push(record, nullptr) == PushResult::kFull) return;
+    backlog_.pop_front();
+    if (backlog_.empty()) has_backlog_.store(false, std::memory_order_relaxed);
+  }
+}
+
+bool Connection::HasRecord() {
+  uint64_t word = 0;
+  if (!Guarded(parts_.view, [&] { word = consumer_.Peek(); })) {
+    FailPoisoned();
+    return false;
+  }
+  return word != 0 && !broken();
+}
+
+bool Connection::Next(Frame* frame) {
+  for (;;) {
+    if (broken()) return false;
+    if (consumer_.ShouldGiveBack()) GiveBackSpace();
+    enum { kNone, kPad, kRecord, kMisfit } found = kNone;
+    FrameFields fields;
+    BlockRef ref{};
+    SegmentInfo segment{};
+    const uint8_t* record = nullptr;
+    const bool alive = Guarded(parts_.view, [&] {
+      const uint64_t word = consumer_.Peek();
+      if (word == 0) return;
+      fields.record_bytes = memory::RecordSize(word);
+      fields.kind = memory::RecordKind(word);
+      fields.flags = memory::RecordFlags(word);
+      if (!consumer_.FitsRecord(fields.record_bytes, fields.kind)) {
+        found = kMisfit;
+        return;
+      }
+      if (fields.kind == memory::kFramePad) {
+        found = kPad;
+        return;
+      }
+      record = consumer_.data();
+      const FrameHeader* header = reinterpret_cast<const FrameHeader*>(record);
+      fields.call_id = header->call_id;
+      fields.aux = header->aux;
+      fields.deadline_ns = header->deadline_ns;
+      fields.metadata_bytes = header->metadata_bytes;
+      fields.returned_block = header->returned_block;
+      const uint64_t body = fields.record_bytes - sizeof(FrameHeader);
+      if (body >= sizeof(ref))
+        memcpy(&ref, record + sizeof(*header), sizeof(ref));
+      if (body >= sizeof(segment)) {
+        memcpy(&segment, record + sizeof(*header), sizeof(segment));
+      }
+      found = kRecord;
+    });
+    if (!alive) {
+      FailPoisoned();
+      return false;
+    }
+    if (found == kNone) return false;
+    if (found == kMisfit) {
+      Fail(absl::DataLossError(
+          absl::StrCat("connection ", parts_.name.name, ": a record of ",
+                       fields.record_bytes, " bytes, kind ", fields.kind,
+                       ", cannot stand where it stands")));
+      return false;
+    }
+    consumer_.Advance(fields.record_bytes);
+    if (found == kPad) continue;
+    absl::Status valid = ValidateFrame(fields, peer_side_);
+    if (!valid.ok()) {
+      Fail(absl::DataLossError(absl::StrCat("connection ", parts_.name.name,
+                                            ": ", valid.message())));
+      return false;
+    }
+    frame->message = record + sizeof(FrameHeader);
+    if (Interpret(fields, ref, segment, frame)) return true;
+  }
+}
+
+bool Connection::Interpret(const FrameFields& fields, const BlockRef& ref,
+                           const SegmentInfo& segment, Frame* frame) {
+  if (fields.returned_block != 0) {
+    absl::Status returned = arena_sender_.Return(fields.returned_block - 1);
+    if (!returned.ok()) {
+      Fail(std::move(returned));
+      return false;
+    }
+  }
+  if (fields.kind == memory::kFrameReturn) return false;
+  if (fields.kind == memory::kFrameSegment) {
+    absl::Status done =
+        (fields.flags & memory::kFlagRetire) != 0
+            ? arena_receiver_.RemoveSegment(fields.aux)
+            : arena_receiver_.AddSegment(fields.aux, segment.size_bytes);
+    if (!done.ok()) Fail(std::move(done));
+    return false;
+  }
+  frame->fields = fields;
+  uint64_t body = fields.record_bytes - sizeof(FrameHeader);
+  frame->metadata = frame->message;
+  frame->view = &parts_.view;
+  frame->block_view = nullptr;
+  if ((fields.flags & memory::kFlagBlock) != 0) {
+    auto bytes = arena_receiver_.Resolve(ref);
+    if (!bytes.ok() || fields.metadata_bytes > bytes->size_bytes) {
+      Fail(bytes.ok() ? absl::DataLossError("metadata longer than its block")
+                      : bytes.status());
+      return false;
+    }
+    body = bytes->size_bytes;
+    frame->metadata = bytes->data;
+    frame->block_view = std::move(bytes->view);
+    frame->view = frame->block_view.get();
+    frame->block = ref.block;
+  }
+  frame->message = frame->metadata + fields.metadata_bytes;
+  frame->message_bytes = body - fields.metadata_bytes;
+  return true;
+}
+
+void Connection::GiveBackSpace() {
+  bool ring = false;
+  if (!Guarded(parts_.view, [&] {
+        consumer_.GiveBack();
+        ring = Doorbell::TakeMark(&page_->side[peer_side_].wants_space);
+      })) {
+    FailPoisoned();
+    return;
+  }
+  if (ring) parts_.peer_event.Signal();
+}
+
+void Connection::Park() {
+  if (consumer_.HasTaken()) GiveBackSpace();
+  if (!Guarded(parts_.view,
+               [&] { Doorbell::Park(&page_->side[side_].parked); })) {
+    FailPoisoned();
+  }
+}
+
+void Connection::Unpark() {
+  if (!Guarded(parts_.view,
+               [&] { Doorbell::Unpark(&page_->side[side_].parked); })) {
+    FailPoisoned();
+  }
+}
+
+bool Connection::PeerClosed() {
+  uint32_t closed = 0;
+  if (!Guarded(parts_.view, [&] {
+        // SYNC(closed): acquire pairs with the release in Close; records
+        // published before are seen by the next Next().
+        closed = page_->side[peer_side_].closed.load(std::memory_order_acquire);
+      })) {
+    FailPoisoned();
+    return true;
+  }
+  return closed != 0;
+}
+
+void Connection::Close() {
+  // A forked copy leaves its parent's connection alone.
+  if (platform::ForkGeneration() != fork_generation_) return;
+  bool first = false;
+  const bool alive = Guarded(parts_.view, [&] {
+    // SYNC(closed)
+    first =
+        page_->side[side_].closed.exchange(1, std::memory_order_acq_rel) == 0;
+  });
+  if (alive && first) parts_.peer_event.Signal();
+}
+
+void Connection::Fail(absl::Status reason) {
+  absl::MutexLock lock(&status_mutex_);
+  if (broken_.load(std::memory_order_relaxed)) return;
+  status_ = std::move(reason);
+  broken_.store(true, std::memory_order_release);  // pairs with broken()
+}
+
+void Connection::FailPoisoned() {
+  Fail(absl::DataLossError(
+      absl::StrCat("connection ", parts_.name.name,
+                   ": its shared memory is gone (an access faulted: the object "
+                   "was truncated, or the system could not supply a page)")));
+}
+
+absl::Status Connection::status() const {
+  absl::MutexLock lock(&status_mutex_);
+  return status_;
+}
+
+void Connection::RingPeer() { parts_.peer_event.Signal(); }
+
+void Connection::Trim() {
+  if (!arena_sender_.Trim()) return;
+  absl::MutexLock lock(&send_mutex_);
+  Announce(nullptr);
+}
+
+uint64_t Connection::SizeBytes() const {
+  return parts_.view.size_bytes() + arena_sender_.SizeBytes();
+}
+
+}  // namespace link
+}  // namespace shmrpc

@@ -1,0 +1,163 @@
+// An established link between one client and one server: send a frame, take a
+// frame. Both sides use this class.
+//
+//   connection.Send(frame, [&](uint8_t* to) { ... write frame.message_bytes ...
+//   },
+//                   &rang);
+//   Frame frame;
+//   while (connection.Next(&frame)) { ... }
+//   if (!connection.status().ok()) ... broken ...
+//   connection.Park(); ... look once more, sleep ...; connection.Unpark();
+//
+// Send never blocks. A small frame is written into the ring itself, a large one
+// into a block of the arena, outside any lock. What finds the ring full waits
+// in a private backlog, in order, which Flush (or the next Send) moves into the
+// ring; the peer rings when it has given space back. The backlog is bounded by
+// what the callers have in flight.
+//
+// Thread rule: Send, GiveBackBlock, Flush, Fail, Close from any thread. Next,
+// Park and Unpark from one thread at a time, the one that leads.
+// Ownership: owns its mapping, its arenas and the peer's event.
+// Failures: the first failure sticks: a poisoned mapping or a peer that broke
+// the protocol. From then on Send returns it and Next finds nothing.
+
+#ifndef SHMRPC_TRANSPORT_LINK_CONNECTION_H_
+#define SHMRPC_TRANSPORT_LINK_CONNECTION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "transport/link/frame.h"
+#include "transport/memory/arena.h"
+#include "transport/memory/layout.h"
+#include "transport/memory/ring.h"
+#include "transport/platform/event.h"
+#include "transport/platform/mapping.h"
+#include "transport/platform/process.h"
+
+namespace shmrpc {
+namespace link {
+
+// Frames whose metadata and message are together at most this long travel in
+// the ring; a record may be a quarter of the ring, and leaves room for others.
+constexpr uint64_t kMaxInlineBytes = 8 * 1024;
+
+class Connection {
+ public:
+  struct Parts {
+    platform::ObjectName name;
+    platform::NamedMapping mapping;
+    platform::View view;  // the whole object; validated size
+    uint64_t ring_size_bytes;
+    platform::Event peer_event;  // wakes the peer
+    std::shared_ptr<void>
+        peer_event_owner;  // what its word lies in; may be null
+    platform::ProcessId peer;
+    platform::AccessPolicy segment_access;
+  };
+  Connection(memory::Side side, Parts parts);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Sends `frame`; `write` is called once, guarded, with room for
+  // frame.message_bytes. `*rang` (may be null): true if the peer was asleep.
+  // RESOURCE_EXHAUSTED: no memory for the message; nothing was sent and the
+  // connection goes on. Other errors: the connection is broken.
+  absl::Status Send(const OutgoingFrame& frame, OutgoingFrame::Write write,
+                    bool* rang = nullptr);
+  absl::Status Send(const OutgoingFrame& frame, bool* rang = nullptr);
+
+  // Returns a block that a frame arrived in, in a frame of its own.
+  void GiveBackBlock(uint32_t block);
+
+  // Moves the backlog into the ring as far as there is room. Cheap if empty.
+  void Flush();
+
+  // The next frame for the layer above; false: none now, or broken. The
+  // previous frame's pointers into the ring become invalid.
+  bool Next(Frame* frame);
+
+  // Is there a record that Next has not looked at? For the look after Park.
+  bool HasRecord();
+
+  // Announces sleep (see doorbell.h) and gives back all taken ring space.
+  // Afterwards the caller looks at HasRecord() and PeerClosed() once more.
+  void Park();
+  void Unpark();
+
+  // The peer said it will use the connection no more.
+  bool PeerClosed();
+
+  // Tells the peer so. Idempotent.
+  void Close();
+
+  // Breaks the connection on this side. The first reason is kept.
+  void Fail(absl::Status reason);
+  bool broken() const {
+    // Acquire: whoever sees true may read status_, written before.
+    return broken_.load(std::memory_order_acquire);
+  }
+  absl::Status status() const;
+
+  // Rings the peer whatever its mark says: for a look-again after a time-out.
+  void RingPeer();
+
+  // Lets idle arena segments go; see ArenaSender::Trim.
+  void Trim();
+
+  // Bytes of the object and of both sides' segments as far as known here.
+  uint64_t SizeBytes() const;
+
+  const platform::ObjectName& name() const { return parts_.name; }
+  const platform::ProcessId& peer() const { return parts_.peer; }
+  const platform::NamedMapping& mapping() const { return parts_.mapping; }
+  memory::ConnectionPage* page() const { return page_; }
+  const platform::View& view() const { return parts_.view; }
+
+ private:
+  enum class PushResult { kPushed, kFull, kBroken };
+  struct Record;
+
+  PushResult Push(const Record& record, bool* rang)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  void PushOrKeep(const Record& record, bool* rang)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  void Announce(bool* rang) ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  void FailPoisoned();
+  void GiveBackSpace();
+  // The link's own frames. False: it is one of those and has been dealt with.
+  bool Interpret(const FrameFields& fields, const memory::BlockRef& ref,
+                 const memory::SegmentInfo& segment, Frame* frame);
+
+  const memory::Side side_;
+  const memory::Side peer_side_;
+  const uint32_t fork_generation_;
+  Parts parts_;
+  memory::ConnectionPage* const page_;
+
+  absl::Mutex send_mutex_;
+  memory::RingProducer producer_ ABSL_GUARDED_BY(send_mutex_);
+  std::deque<std::string> backlog_ ABSL_GUARDED_BY(send_mutex_);
+  std::atomic<bool> has_backlog_{false};
+
+  memory::RingConsumer consumer_;  // the leading thread's
+  memory::ArenaSender arena_sender_;
+  memory::ArenaReceiver arena_receiver_;
+
+  std::atomic<bool> broken_{false};
+  mutable absl::Mutex status_mutex_;
+  absl::Status status_ ABSL_GUARDED_BY(status_mutex_);
+};
+
+}  // namespace link
+}  // namespace shmrpc
+
+#endif  // SHMRPC_TRANSPORT_LINK_CONNECTION_H_

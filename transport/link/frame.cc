@@ -1,0 +1,73 @@
+#include "transport/link/frame.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace shmrpc {
+namespace link {
+namespace {
+
+using memory::kClientSide;
+using memory::kServerSide;
+
+struct KindRule {
+  uint8_t kind;
+  const char* name;
+  bool from_client;
+  bool from_server;
+  uint8_t allowed_flags;
+};
+
+constexpr KindRule kRules[] = {
+    {memory::kFrameBind, "bind", true, false, memory::kFlagBlock},
+    {memory::kFrameOpen, "open", true, false,
+     memory::kFlagMessage | memory::kFlagBlock},
+    {memory::kFrameClose, "close", false, true,
+     memory::kFlagMessage | memory::kFlagBlock},
+    {memory::kFrameCancel, "cancel", true, false, 0},
+    {memory::kFrameSegment, "segment", true, true, memory::kFlagRetire},
+    {memory::kFrameReturn, "return", true, true, 0},
+};
+
+}  // namespace
+
+absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
+  const KindRule* rule = nullptr;
+  for (const KindRule& r : kRules) {
+    if (r.kind == fields.kind) rule = &r;
+  }
+  if (rule == nullptr ||
+      !(sender == kClientSide ? rule->from_client : rule->from_server)) {
+    return absl::DataLossError(
+        absl::StrCat("frame kind ", fields.kind, " is not one the ",
+                     sender == kClientSide ? "client" : "server", " may send"));
+  }
+  if ((fields.flags & ~rule->allowed_flags) != 0) {
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame with flags ", fields.flags));
+  }
+  const uint64_t body = fields.record_bytes - sizeof(memory::FrameHeader);
+  if ((fields.flags & memory::kFlagBlock) != 0) {
+    if (body != sizeof(memory::BlockRef)) {
+      return absl::DataLossError(absl::StrCat(
+          rule->name, " frame with a block reference of ", body, " bytes"));
+    }
+  } else if (fields.kind == memory::kFrameSegment) {
+    if (body != sizeof(memory::SegmentInfo) || fields.metadata_bytes != 0) {
+      return absl::DataLossError(
+          absl::StrCat("segment frame with ", body, " bytes"));
+    }
+  } else if (fields.metadata_bytes > body) {
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame of ", body, " bytes claims ",
+                     fields.metadata_bytes, " bytes of metadata"));
+  } else if ((fields.flags & memory::kFlagMessage) == 0 &&
+             fields.metadata_bytes != body) {
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame without a message has ",
+                     body - fields.metadata_bytes, " bytes left over"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace link
+}  // namespace shmrpc

@@ -1,0 +1,198 @@
+#include "transport/link/lobby.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "shmrpc/version.h"
+#include "transport/platform/guard.h"
+
+namespace shmrpc {
+namespace link {
+namespace {
+
+using memory::LobbyIdentity;
+using memory::LobbySlots;
+using platform::NamedMapping;
+
+// "greeter_server (pid 1234)"
+std::string DescribeProcess(uint32_t pid) {
+  const std::string name = platform::ProcessName(pid);
+  return absl::StrCat(name.empty() ? "a process" : name, " (pid ", pid, ")");
+}
+
+absl::Status NameTaken(const Address& address, const absl::Status& reason) {
+  const auto holder = ReadIdentity(address);
+  return absl::AlreadyExistsError(absl::StrCat(
+      "listen on ", address.ToString(), ": address already in use by ",
+      holder.ok() ? DescribeProcess(holder->process.pid)
+                  : std::string(reason.message()),
+      "; stop it or choose another name"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Lobby>> Lobby::Create(
+    const std::vector<Address>& addresses,
+    const platform::AccessPolicy& access) {
+  std::unique_ptr<Lobby> lobby(new Lobby);
+  lobby->addresses_ = addresses;
+  lobby->access_ = access;
+  for (const Address& a : addresses) {
+    // One page of slots serves every name; it must be visible to all of them.
+    if (a.scope == platform::Scope::kGlobal) {
+      lobby->slots_scope_ = platform::Scope::kGlobal;
+    }
+  }
+  // What crashed processes left behind goes before something new comes.
+  platform::ReclaimAbandoned(lobby->slots_scope_, kObjectPrefix);
+  absl::Status status = lobby->CreateSlots();
+  if (!status.ok()) return status;
+  for (const Address& a : addresses) {
+    status = lobby->CreateIdentity(a);
+    if (!status.ok()) return status;
+  }
+  return lobby;
+}
+
+absl::Status Lobby::CreateSlots() {
+  nonce_ = Nonce::Random();
+  const platform::ObjectName name = SlotsName(slots_scope_, nonce_);
+  platform::CreateOptions options;
+  options.access = access_;
+  auto mapping = NamedMapping::Create(
+      name, sizeof(LobbySlots), options, [](uint8_t* data) {
+        // SYNC(lobby-ready): release pairs with the acquire of a client.
+        reinterpret_cast<LobbySlots*>(data)->magic.store(
+            memory::kLobbyMagic, std::memory_order_release);
+        return absl::OkStatus();
+      });
+  if (!mapping.ok()) return mapping.status();
+  auto view = mapping->Map(0, sizeof(LobbySlots), platform::Access::kReadWrite);
+  if (!view.ok()) return view.status();
+  slots_mapping_ = *std::move(mapping);
+  slots_view_ = *std::move(view);
+  auto accept = platform::Event::Create(name.WithSuffix(".a"),
+                                        &slots()->accept_wake.word, access_);
+  if (!accept.ok()) return accept.status();
+  accept_event_ = *std::move(accept);
+  auto poller = platform::Event::Create(name.WithSuffix(".p"),
+                                        &slots()->poller_wake.word, access_);
+  if (!poller.ok()) return poller.status();
+  poller_event_ = *std::move(poller);
+  return absl::OkStatus();
+}
+
+absl::Status Lobby::CreateIdentity(const Address& address) {
+  platform::CreateOptions options;
+  options.access = access_;
+  auto mapping = NamedMapping::Create(
+      address.IdentityName(), sizeof(LobbyIdentity), options,
+      [&](uint8_t* data) {
+        auto* identity = reinterpret_cast<LobbyIdentity*>(data);
+        const platform::ProcessId self = platform::CurrentProcess();
+        identity->layout_version = kLayoutVersion;
+        identity->identity_bytes = sizeof(LobbyIdentity);
+        identity->pid = self.pid;
+        identity->start_time = self.start_time;
+        identity->slots_nonce[0] = nonce_.high;
+        identity->slots_nonce[1] = nonce_.low;
+        identity->slots_global =
+            slots_scope_ == platform::Scope::kGlobal ? 1 : 0;
+        identity->slot_count = memory::kSlotCount;
+        strncpy(identity->version, SHMRPC_VERSION_STRING,
+                sizeof(identity->version) - 1);
+        memcpy(identity->name, address.name.data(),
+               std::min(address.name.size(), sizeof(identity->name)));
+        // SYNC(lobby-ready)
+        identity->magic.store(memory::kLobbyMagic, std::memory_order_release);
+        return absl::OkStatus();
+      });
+  if (absl::IsAlreadyExists(mapping.status())) {
+    return NameTaken(address, mapping.status());
+  }
+  if (!mapping.ok()) return mapping.status();
+  identities_.push_back(*std::move(mapping));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address) {
+  platform::OpenOptions options;
+  options.access = platform::Access::kReadOnly;
+  options.hold = false;
+  auto mapping = NamedMapping::Open(address.IdentityName(), options);
+  if (absl::IsNotFound(mapping.status())) {
+    return absl::NotFoundError(
+        absl::StrCat(address.ToString(),
+                     ": no server is listening under this name; start it or "
+                     "check the name"));
+  }
+  if (!mapping.ok()) return mapping.status();
+
+  // The stable head first: it says whether the rest means what we think.
+  if (mapping->size_bytes() < 16) {
+    return absl::DataLossError(
+        absl::StrCat(address.ToString(), ": its object has only ",
+                     mapping->size_bytes(), " bytes: not a shmrpc server"));
+  }
+  auto view =
+      mapping->Map(0, mapping->size_bytes(), platform::Access::kReadOnly);
+  if (!view.ok()) return view.status();
+  alignas(LobbyIdentity) uint8_t bytes[sizeof(LobbyIdentity)] = {};
+  const bool whole = view->size_bytes() >= sizeof(LobbyIdentity);
+  uint64_t magic = 0;
+  const bool alive = platform::Guarded(*view, [&] {
+    // SYNC(lobby-ready): acquire pairs with the server's release.
+    magic = reinterpret_cast<const LobbyIdentity*>(view->data())
+                ->magic.load(std::memory_order_acquire);
+    memcpy(bytes, view->data(), whole ? sizeof(bytes) : 16);
+  });
+  if (!alive) {
+    return absl::DataLossError(absl::StrCat(
+        address.ToString(), ": its identity was truncated while being read"));
+  }
+  const auto* identity = reinterpret_cast<const LobbyIdentity*>(bytes);
+  if (magic == 0) {
+    return absl::NotFoundError(absl::StrCat(
+        address.ToString(), ": its server is just starting; try again"));
+  }
+  if (magic != memory::kLobbyMagic) {
+    return absl::DataLossError(
+        absl::StrCat(address.ToString(),
+                     ": the object under its name was not made by shmrpc"));
+  }
+  if (identity->layout_version != kLayoutVersion || !whole) {
+    const auto pid = mapping->CreatorPid();
+    return absl::FailedPreconditionError(
+        absl::StrCat(address.ToString(), ": its server", pid ? " " : "",
+                     pid ? DescribeProcess(*pid) : "", " uses layout version ",
+                     identity->layout_version, ", this client version ",
+                     kLayoutVersion, " (shmrpc ", SHMRPC_VERSION_STRING,
+                     "); build both from compatible versions"));
+  }
+  ServerIdentity copy;
+  copy.process = {identity->pid, identity->start_time};
+  copy.slots_nonce = {identity->slots_nonce[0], identity->slots_nonce[1]};
+  copy.slots_scope = identity->slots_global != 0 ? platform::Scope::kGlobal
+                                                 : platform::Scope::kLocal;
+  copy.version = std::string(
+      identity->version, strnlen(identity->version, sizeof(identity->version)));
+
+  const auto witness = mapping->CreatorPid();
+  if (witness && *witness != copy.process.pid) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        address.ToString(), ": its server (pid ", copy.process.pid,
+        " where it runs) lives in another pid namespace, where its death could "
+        "not be noticed from here; run both in the same one (for containers: "
+        "share the pid namespace)"));
+  }
+  if (!platform::IsAlive(copy.process)) {
+    return absl::NotFoundError(
+        absl::StrCat(address.ToString(), ": its server (pid ", copy.process.pid,
+                     ") has ended; start it again"));
+  }
+  return copy;
+}
+
+}  // namespace link
+}  // namespace shmrpc

@@ -1,0 +1,84 @@
+// A server's public objects: one identity per name it serves, and one page of
+// accept slots with the words that wake it.
+//
+//   auto lobby = Lobby::Create({*ParseAddress("shm:greeter")}, {});
+//   (*lobby)->accept_event() ...
+//
+// The server believes only what it keeps privately; the identity is for clients
+// to read, and the slots are writable by any client, so nothing that matters to
+// an established connection lies there.
+//
+// Thread rule: const members from any thread. Ownership: the names are free
+// again when it is destroyed, or when the process ends however it ends.
+// Failures: ALREADY_EXISTS naming the living server that holds a name;
+// PERMISSION_DENIED, RESOURCE_EXHAUSTED from the system.
+
+#ifndef SHMRPC_TRANSPORT_LINK_LOBBY_H_
+#define SHMRPC_TRANSPORT_LINK_LOBBY_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "transport/link/address.h"
+#include "transport/memory/layout.h"
+#include "transport/platform/event.h"
+#include "transport/platform/mapping.h"
+#include "transport/platform/process.h"
+
+namespace shmrpc {
+namespace link {
+
+class Lobby {
+ public:
+  static absl::StatusOr<std::unique_ptr<Lobby>> Create(
+      const std::vector<Address>& addresses,
+      const platform::AccessPolicy& access);
+
+  const std::vector<Address>& addresses() const { return addresses_; }
+  platform::Scope slots_scope() const { return slots_scope_; }
+  memory::LobbySlots* slots() const {
+    return reinterpret_cast<memory::LobbySlots*>(slots_view_.data());
+  }
+  const platform::View& slots_view() const { return slots_view_; }
+  const platform::AccessPolicy& access() const { return access_; }
+
+  // Wakes the thread that accepts; the threads that poll connections.
+  platform::Event* accept_event() { return &accept_event_; }
+  platform::Event* poller_event() { return &poller_event_; }
+
+ private:
+  Lobby() = default;
+  absl::Status CreateSlots();
+  absl::Status CreateIdentity(const Address& address);
+
+  std::vector<Address> addresses_;
+  platform::AccessPolicy access_;
+  platform::Scope slots_scope_ = platform::Scope::kLocal;
+  Nonce nonce_;
+  platform::NamedMapping slots_mapping_;
+  platform::View slots_view_;
+  platform::Event accept_event_;
+  platform::Event poller_event_;
+  std::vector<platform::NamedMapping> identities_;
+};
+
+// A private copy of what a server says of itself.
+struct ServerIdentity {
+  platform::ProcessId process;
+  Nonce slots_nonce;
+  platform::Scope slots_scope = platform::Scope::kLocal;
+  std::string version;
+};
+
+// Reads and checks the identity behind `address`.
+//   NOT_FOUND            nobody serves that name (any more)
+//   FAILED_PRECONDITION  another layout version, or another pid namespace
+//   PERMISSION_DENIED    it belongs to another user
+//   DATA_LOSS            what is there makes no sense
+absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address);
+
+}  // namespace link
+}  // namespace shmrpc
+
+#endif  // SHMRPC_TRANSPORT_LINK_LOBBY_H_

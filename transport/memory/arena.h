@@ -1,0 +1,146 @@
+// Memory for what does not fit the ring, growing by segments.
+//
+//   // sender                                  // receiver
+//   auto block = sender.Allocate(size);        receiver.AddSegment(number,
+//   size);
+//   ... write block->data, guarded by            auto bytes =
+//   receiver.Resolve(ref);
+//       *block->view ...                         ... read bytes->data, guarded
+//       ...
+//   ... announce block->segment if new,          ... send ref.block back ...
+//       then send block->ref ...
+//   sender.Return(number);
+//
+// The sender allocates with private bookkeeping and believes the receiver only
+// that a block which is lent comes back. The receiver maps a segment when it is
+// announced and checks every reference against the size it mapped. A segment is
+// named after its connection, so the name is as unguessable as that one, and is
+// unlinked by the receiver as soon as it has mapped it.
+//
+// Thread rule: ArenaSender any thread; ArenaReceiver one at a time, but what
+// Resolve returned stays valid on any thread until its segment is removed.
+// Failures: RESOURCE_EXHAUSTED when the system has no memory for a segment;
+// DATA_LOSS for what the peer cannot honestly have said.
+
+#ifndef SHMRPC_TRANSPORT_MEMORY_ARENA_H_
+#define SHMRPC_TRANSPORT_MEMORY_ARENA_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "transport/memory/block_table.h"
+#include "transport/memory/layout.h"
+#include "transport/platform/mapping.h"
+
+namespace shmrpc {
+namespace memory {
+
+constexpr uint64_t kMinSegmentBytes = 1 << 20;
+constexpr uint64_t kMaxSpareSegmentBytes = 64 << 20;
+// Most segments of one direction that exist at once.
+constexpr uint32_t kMaxSegments = 256;
+
+struct Block {
+  BlockRef ref;
+  uint8_t* data = nullptr;
+  std::shared_ptr<platform::View> view;
+};
+
+class ArenaSender {
+ public:
+  // Segments are named `base_name` + ".c0", ".c1" ... (".s0" for the server).
+  ArenaSender(platform::ObjectName base_name, Side side,
+              platform::AccessPolicy access);
+  ~ArenaSender();
+
+  // A block of `size_bytes`, lent until Return or Cancel of its number.
+  absl::StatusOr<Block> Allocate(uint64_t size_bytes);
+
+  // Takes back a block that was never sent.
+  void Cancel(const Block& block);
+
+  // The receiver gives a block back. DATA_LOSS if it is not lent.
+  absl::Status Return(uint32_t number);
+
+  // A segment the peer has to be told of, or to forget, in this order.
+  struct Announcement {
+    uint32_t segment;
+    uint64_t size_bytes;
+    bool retire;
+  };
+  // What is to be announced before the next block is sent. The caller sends
+  // them in order, holding its own send lock.
+  std::vector<Announcement> TakeAnnouncements();
+  // Cheap, exact for blocks that the calling thread allocated.
+  bool HasAnnouncements() const {
+    // Relaxed: set by Allocate on the same thread, or on one whose block is
+    // announced by that thread itself.
+    return has_announcements_.load(std::memory_order_relaxed);
+  }
+
+  // Frees segments with nothing lent, if nothing was allocated since the last
+  // call: called every few seconds, it lets memory go after idling. True if
+  // there are announcements to send.
+  bool Trim();
+
+  // Bytes of all segments.
+  uint64_t SizeBytes() const;
+
+ private:
+  struct Segment;
+  absl::StatusOr<Segment*> AddSegment(uint64_t at_least_bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Block> AllocateLocked(uint64_t size_bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const platform::ObjectName base_name_;
+  const Side side_;
+  const platform::AccessPolicy access_;
+  mutable absl::Mutex mutex_;
+  std::map<uint32_t, std::unique_ptr<Segment>> segments_
+      ABSL_GUARDED_BY(mutex_);
+  uint32_t next_segment_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t next_block_ ABSL_GUARDED_BY(mutex_) = 0;
+  struct Lent {
+    uint32_t segment;
+    uint64_t offset_bytes;
+  };
+  absl::flat_hash_map<uint32_t, Lent> lent_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Announcement> announcements_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> has_announcements_{false};
+  bool used_since_trim_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+class ArenaReceiver {
+ public:
+  // `side`: the sender's.
+  ArenaReceiver(platform::ObjectName base_name, Side side);
+
+  absl::Status AddSegment(uint32_t number, uint64_t size_bytes);
+  absl::Status RemoveSegment(uint32_t number);
+
+  struct Bytes {
+    const uint8_t* data;
+    uint64_t size_bytes;
+    std::shared_ptr<platform::View> view;  // keeps it mapped
+  };
+  // `ref` is the caller's private copy.
+  absl::StatusOr<Bytes> Resolve(const BlockRef& ref) const;
+
+ private:
+  const platform::ObjectName base_name_;
+  const Side side_;
+  absl::flat_hash_map<uint32_t, std::shared_ptr<platform::View>> segments_;
+};
+
+}  // namespace memory
+}  // namespace shmrpc
+
+#endif  // SHMRPC_TRANSPORT_MEMORY_ARENA_H_

@@ -1,0 +1,58 @@
+#include <dirent.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "transport/platform/mapping.h"
+#include "transport/platform/object_file_posix.h"
+#include "transport/platform/object_name_internal.h"
+
+namespace shmrpc {
+namespace platform {
+namespace {
+
+std::vector<std::string> FilesWithPrefix(const std::string& path_prefix,
+                                         bool skip_global) {
+  std::vector<std::string> paths;
+  const size_t slash = path_prefix.rfind('/');
+  if (slash == std::string::npos) return paths;
+  const std::string directory = path_prefix.substr(0, slash + 1);
+  const std::string file_prefix = path_prefix.substr(slash + 1);
+  DIR* const dir = opendir(directory.c_str());
+  if (dir == nullptr) return paths;
+  while (const dirent* entry = readdir(dir)) {
+    if (entry->d_name[0] == '.' ||
+        !absl::StartsWith(entry->d_name, file_prefix) ||
+        (skip_global && absl::StartsWith(entry->d_name, kGlobalPrefix))) {
+      continue;
+    }
+    paths.push_back(absl::StrCat(directory, entry->d_name));
+  }
+  closedir(dir);
+  return paths;
+}
+
+}  // namespace
+
+int ReclaimAbandoned(Scope scope, absl::string_view prefix) {
+  int reclaimed = 0;
+  const std::string path_prefix =
+      ObjectName{scope, std::string(prefix)}.OsName();
+  for (const std::string& path :
+       FilesWithPrefix(path_prefix, scope == Scope::kLocal)) {
+    const ObjectFile::Ptr file = ObjectFile::Open(path, /*writable=*/true);
+    if (file == nullptr || !file->has_marker() ||
+        file->stat_at_open().st_uid != geteuid()) {
+      continue;
+    }
+    if (file->UnlinkIfAbandoned(path) == 0) ++reclaimed;
+  }
+  return reclaimed;
+}
+
+}  // namespace platform
+}  // namespace shmrpc
