@@ -51,6 +51,11 @@ class Results:
         """Names whose slowest round took more than twice as long as the fastest."""
         return [n for n in self._entries if max(self.times_ns(n)) > 2 * min(self.times_ns(n))]
 
+    def disturbed(self, max_foreign_cores):
+        """Names of which a round was measured beside other busy processes."""
+        return [n for n, entries in self._entries.items()
+                if any(e["foreign_cores"] > max_foreign_cores for e in entries)]
+
     def to_json(self, context):
         benchmarks = []
         for family, (name, entries) in enumerate(self._entries.items()):
