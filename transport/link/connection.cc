@@ -168,12 +168,6 @@ void Connection::PushOrKeep(const Record& record, bool* rang) {
   memcpy(&bytes[0], &word, sizeof(word));
   backlog_.push_back(std::move(bytes));
   has_backlog_.store(true, std::memory_order_relaxed);
-  // The mark first, then one more look: see doorbell.h.
-  if (!Guarded(parts_.view,
-               [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
-    FailPoisoned();
-    return;
-  }
   FlushLocked();
 }
 
@@ -216,6 +210,7 @@ void Connection::Flush() {
 }
 
 void Connection::FlushLocked() {
+  bool marked = false;
   while (!backlog_.empty() && !broken()) {
     const std::string& bytes = backlog_.front();
     Record record{{}, nullptr, 0, {}, WriteNothing, false};
@@ -233,7 +228,18 @@ void Connection::FlushLocked() {
     record.fields.returned_block = header->returned_block;
     record.fixed = bytes.data() + sizeof(FrameHeader);
     record.fixed_bytes = bytes.size() - sizeof(FrameHeader);
-    if (Push(record, nullptr) == PushResult::kFull) return;
+    if (Push(record, nullptr) == PushResult::kFull) {
+      // Whatever is left here must be asked for, each time: the peer took the
+      // last mark down when it rang. The mark first, then one more look: see
+      // doorbell.h.
+      if (marked) return;
+      marked = true;
+      if (!Guarded(parts_.view,
+                   [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
+        FailPoisoned();
+      }
+      continue;
+    }
     backlog_.pop_front();
     if (backlog_.empty()) has_backlog_.store(false, std::memory_order_relaxed);
   }
