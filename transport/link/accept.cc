@@ -90,9 +90,9 @@ void Acceptor::Run() {
     if (result == platform::WaitResult::kPoisoned ||
         lobby_->slots_view().poisoned()) {
       SHMRPC_LOG(kError) << lobby_->addresses()[0].ToString()
-                        << ": its accept slots were truncated by some process "
-                           "of this user; no new client can connect until the "
-                           "server is restarted";
+                         << ": its accept slots were truncated by some process "
+                            "of this user; no new client can connect until the "
+                            "server is restarted";
       while (!stop_.load(std::memory_order_relaxed)) {
         waiter_.Wait(nullptr, platform::kNever);
       }
@@ -155,22 +155,22 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
   if (!mapping.ok()) {
     // Usually a client that gave up or died meanwhile.
     SHMRPC_LOG(kInfo) << "connection offered by pid " << claimed_pid << ": "
-                     << mapping.status().message();
+                      << mapping.status().message();
     return;
   }
   mapping->Unlink();
   if (mapping->size_bytes() <
       memory::ConnectionSizeBytes(memory::kMinRingSizeBytes)) {
     SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
-                        << claimed_pid << " has only " << mapping->size_bytes()
-                        << " bytes";
+                         << claimed_pid << " has only " << mapping->size_bytes()
+                         << " bytes";
     return;
   }
   auto view =
       mapping->Map(0, mapping->size_bytes(), platform::Access::kReadWrite);
   if (!view.ok()) {
     SHMRPC_LOG(kError) << "connection " << name.name << ": "
-                      << view.status().message();
+                       << view.status().message();
     return;
   }
   auto* page = reinterpret_cast<ConnectionPage*>(view->data());
@@ -178,7 +178,7 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
       platform::Event::Open(name.WithSuffix(".w"), &page->client_wake.word);
   if (!client_event.ok()) {
     SHMRPC_LOG(kError) << "connection " << name.name << ": "
-                      << client_event.status().message();
+                       << client_event.status().message();
     return;
   }
   HeaderCopy header;
@@ -231,12 +231,12 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     if (!taken.ok()) {
       // The connection was dropped, which tells the client.
       SHMRPC_LOG(kWarning) << "connection of pid " << header.client.pid << ": "
-                          << taken.message();
+                           << taken.message();
     }
     return;
   }
-  SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid " << claimed_pid
-                      << " refused: " << verdict.reason;
+  SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
+                       << claimed_pid << " refused: " << verdict.reason;
   Guarded(*view, [&] {
     page->hello.refusal = verdict.refusal;
     page->hello.server_clock_ns = now_ns;

@@ -142,7 +142,6 @@ void Connection::Announce(bool* rang) {
     const SegmentInfo info{a.size_bytes};
     Record record{{}, &info, sizeof(info), {}, WriteNothing, false};
     record.fields.kind = memory::kFrameSegment;
-    record.fields.flags = a.retire ? memory::kFlagRetire : 0;
     record.fields.aux = a.segment;
     record.fields.record_bytes = sizeof(FrameHeader) + sizeof(info);
     PushOrKeep(record, rang);
@@ -314,9 +313,7 @@ bool Connection::Interpret(const FrameFields& fields, const BlockRef& ref,
   if (fields.kind == memory::kFrameReturn) return false;
   if (fields.kind == memory::kFrameSegment) {
     absl::Status done =
-        (fields.flags & memory::kFlagRetire) != 0
-            ? arena_receiver_.RemoveSegment(fields.aux)
-            : arena_receiver_.AddSegment(fields.aux, segment.size_bytes);
+        arena_receiver_.AddSegment(fields.aux, segment.size_bytes);
     if (!done.ok()) Fail(std::move(done));
     return false;
   }
@@ -415,12 +412,6 @@ absl::Status Connection::status() const {
 }
 
 void Connection::RingPeer() { parts_.peer_event.Signal(); }
-
-void Connection::Trim() {
-  if (!arena_sender_.Trim()) return;
-  absl::MutexLock lock(&send_mutex_);
-  Announce(nullptr);
-}
 
 uint64_t Connection::SizeBytes() const {
   return parts_.view.size_bytes() + arena_sender_.SizeBytes();

@@ -109,9 +109,6 @@ class Connection {
   // Rings the peer whatever its mark says: for a look-again after a time-out.
   void RingPeer();
 
-  // Lets idle arena segments go; see ArenaSender::Trim.
-  void Trim();
-
   // Bytes of the object and of both sides' segments as far as known here.
   uint64_t SizeBytes() const;
 

@@ -24,7 +24,7 @@ constexpr KindRule kRules[] = {
     {memory::kFrameClose, "close", false, true,
      memory::kFlagMessage | memory::kFlagBlock},
     {memory::kFrameCancel, "cancel", true, false, 0},
-    {memory::kFrameSegment, "segment", true, true, memory::kFlagRetire},
+    {memory::kFrameSegment, "segment", true, true, 0},
     {memory::kFrameReturn, "return", true, true, 0},
 };
 

@@ -129,10 +129,10 @@ Status LocalChannel::BlockingUnaryCall(
     }
     ClientContextAccess::set_peer(context, (*connection)->peer());
     bool sent = false;
-    status = (*connection)
-                 ->UnaryCall(method, deadline_ns, request, request_bytes,
-                             response, arguments_.max_receive_message_size(),
-                             &sent);
+    status =
+        (*connection)
+            ->UnaryCall(method, deadline_ns, request, request_bytes, response,
+                        arguments_.max_receive_message_size(), &sent);
     if (sent || attempt > 0) return status;
   }
 }

@@ -1,5 +1,5 @@
-// One call as the client keeps it, from sending the request to its status. Lives
-// on the caller's stack.
+// One call as the client keeps it, from sending the request to its status.
+// Lives on the caller's stack.
 
 #ifndef SHMRPC_TRANSPORT_RPC_CLIENT_CALL_H_
 #define SHMRPC_TRANSPORT_RPC_CLIENT_CALL_H_

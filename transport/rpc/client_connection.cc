@@ -14,8 +14,8 @@ namespace shmrpc {
 namespace internal {
 namespace {
 
-// How long a caller polls before it sleeps: some tens of microseconds, about the
-// price of a sleep and a wake-up, so that polling at most doubles the wait.
+// How long a caller polls before it sleeps: some tens of microseconds, about
+// the price of a sleep and a wake-up, so that polling at most doubles the wait.
 constexpr int kBusyPolls = 400;     // with a pause between
 constexpr int kPolls = 500;         // the rest giving the core away between
 constexpr int kPollsPerClock = 50;  // deadlines and death are checked so often

@@ -1,9 +1,9 @@
 // A connected client: its calls in flight, and whose thread polls.
 //
-// There is no thread of ours: the calling threads poll the connection themselves.
-// The first one that waits leads: it takes replies off the ring, its own and the
-// others', until its own has come, and passes the lead on when it leaves. The
-// others sleep. So one caller alone never hops between threads.
+// There is no thread of ours: the calling threads poll the connection
+// themselves. The first one that waits leads: it takes replies off the ring,
+// its own and the others', until its own has come, and passes the lead on when
+// it leaves. The others sleep. So one caller alone never hops between threads.
 //
 // Thread rule: any. Ownership: shared by the channel and the calls in flight.
 // Failures: when the server dies, closes or breaks the protocol, every call in
@@ -37,8 +37,8 @@ class ClientConnection {
       const link::Address& address, int64_t deadline_ns);
   ~ClientConnection();
 
-  // `*sent` is false if the connection broke before the request left; then it is
-  // safe to try again on another one.
+  // `*sent` is false if the connection broke before the request left; then it
+  // is safe to try again on another one.
   Status UnaryCall(const RpcMethod& method, int64_t deadline_ns,
                    const google::protobuf::MessageLite& request,
                    uint64_t request_bytes,

@@ -1,8 +1,8 @@
 // A protobuf message to and from shared memory, guarded.
 //
 // Parsing reads the mapping in place. Where a fault unwinds (Windows), a parser
-// cut short would leave the message it works on half-built; so there it works on
-// a fresh message, which is handed over on success and leaked on a fault.
+// cut short would leave the message it works on half-built; so there it works
+// on a fresh message, which is handed over on success and leaked on a fault.
 
 #ifndef SHMRPC_TRANSPORT_RPC_MESSAGE_IO_H_
 #define SHMRPC_TRANSPORT_RPC_MESSAGE_IO_H_

@@ -2,8 +2,8 @@
 // method by a number and a connection remembers in a vector which ones the
 // server has been told.
 //
-// Thread rule: any. Numbers are never given back; there are as many as methods in
-// the program.
+// Thread rule: any. Numbers are never given back; there are as many as methods
+// in the program.
 
 #ifndef SHMRPC_TRANSPORT_RPC_METHOD_NAMES_H_
 #define SHMRPC_TRANSPORT_RPC_METHOD_NAMES_H_

@@ -9,8 +9,8 @@ namespace shmrpc {
 namespace internal {
 namespace {
 
-// A method whose handler took at most this is run by the polling thread. Handing
-// it to another one costs two wake-ups, about as much.
+// A method whose handler took at most this is run by the polling thread.
+// Handing it to another one costs two wake-ups, about as much.
 constexpr int64_t kFastRunNs = 50 * 1000;
 constexpr int kFastRunsNeeded = 3;
 
@@ -58,11 +58,11 @@ void ServedMethod::NoteRun(int64_t duration_ns) {
 
 absl::Status MethodTable::AddService(const Service& service) {
   for (const auto& handler : service.methods()) {
-    const bool added = methods_
-                           .try_emplace(handler->name(),
-                                        absl::make_unique<ServedMethod>(
-                                            handler.get()))
-                           .second;
+    const bool added =
+        methods_
+            .try_emplace(handler->name(),
+                         absl::make_unique<ServedMethod>(handler.get()))
+            .second;
     if (!added) {
       return absl::AlreadyExistsError(
           absl::StrCat("method ", handler->name(),

@@ -78,12 +78,11 @@ Status ServerCallState::TakeRequest(const link::Frame& frame,
 }
 
 bool ServerCallState::ParseBlock() {
-  const ParseResult result = ParseMessage(*block_view_, block_data_,
-                                          block_bytes_, messages_->request.get());
+  const ParseResult result = ParseMessage(
+      *block_view_, block_data_, block_bytes_, messages_->request.get());
   block_view_.reset();
   if (result == ParseResult::kFaulted) {
-    connection_->link().Fail(
-        absl::DataLossError("a payload's memory is gone"));
+    connection_->link().Fail(absl::DataLossError("a payload's memory is gone"));
   }
   return result == ParseResult::kParsed;
 }
@@ -103,7 +102,8 @@ void ServerCallState::Run() {
                        << " threw: " << e.what();
     status_ = Status(StatusCode::UNKNOWN, "Unexpected error in RPC handling");
   } catch (...) {
-    SHMRPC_LOG(kError) << "handler of " << method_->handler().name() << " threw";
+    SHMRPC_LOG(kError) << "handler of " << method_->handler().name()
+                       << " threw";
     status_ = Status(StatusCode::UNKNOWN, "Unexpected error in RPC handling");
   }
   if (status_.ok()) response_bytes_ = messages_->response->ByteSizeLong();

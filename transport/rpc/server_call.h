@@ -1,8 +1,8 @@
 // One call as the server keeps it, from the request to the reply.
 //
 // Made by the thread that polls, run by that one or another. Its request is
-// parsed out of the ring when it is made; one that lies in a block is parsed when
-// the call runs, so that a gigabyte does not hold up the polling.
+// parsed out of the ring when it is made; one that lies in a block is parsed
+// when the call runs, so that a gigabyte does not hold up the polling.
 
 #ifndef SHMRPC_TRANSPORT_RPC_SERVER_CALL_H_
 #define SHMRPC_TRANSPORT_RPC_SERVER_CALL_H_

@@ -69,7 +69,8 @@ std::unique_ptr<ServerCallState> ServerConnection::Take(
 void ServerConnection::Bind(const link::Frame& frame) {
   const uint32_t id = frame.fields.aux;
   std::string name;
-  if (id >= kMaxMethodIds || frame.fields.metadata_bytes > kMaxMethodNameBytes) {
+  if (id >= kMaxMethodIds ||
+      frame.fields.metadata_bytes > kMaxMethodNameBytes) {
     link_->Fail(absl::DataLossError(absl::StrCat(
         "client ", peer_, " binds method number ", id, " to a name of ",
         frame.fields.metadata_bytes, " bytes; limits are ", kMaxMethodIds,
@@ -122,9 +123,9 @@ std::unique_ptr<ServerCallState> ServerConnection::Open(
     absl::MutexLock lock(&core_->mutex);
     // Relaxed: set under the same mutex by who then waits for the count.
     if (core_->draining.load(std::memory_order_relaxed)) {
-      status = Status(StatusCode::UNAVAILABLE,
-                      absl::StrCat("server ", core_->address,
-                                   " is shutting down"));
+      status =
+          Status(StatusCode::UNAVAILABLE,
+                 absl::StrCat("server ", core_->address, " is shutting down"));
     } else {
       ++core_->calls_in_flight;
     }

@@ -1,8 +1,9 @@
 // One client as the server keeps it: its connection, the methods it has named,
 // its calls in flight, and the watch on its life.
 //
-// Thread rule: Take by the thread that polls; the rest by any. Ownership: shared
-// by the poller and the calls in flight; memory and handles go with the last.
+// Thread rule: Take by the thread that polls; the rest by any. Ownership:
+// shared by the poller and the calls in flight; memory and handles go with the
+// last.
 
 #ifndef SHMRPC_TRANSPORT_RPC_SERVER_CONNECTION_H_
 #define SHMRPC_TRANSPORT_RPC_SERVER_CONNECTION_H_
@@ -49,8 +50,8 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   ServerConnection(ServerCore* core, link::Acceptor::Accepted accepted);
   ~ServerConnection();
 
-  // `wake` is called, from any thread, when the client has died. NOT_FOUND if it
-  // is dead already.
+  // `wake` is called, from any thread, when the client has died. NOT_FOUND if
+  // it is dead already.
   absl::Status WatchClient(std::function<void()> wake);
 
   // Deals with one frame. A call that is to be run, or null.
@@ -88,7 +89,8 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   std::atomic<bool> client_dead_{false};
 
   absl::Mutex mutex_;
-  absl::flat_hash_map<uint32_t, ServerCallState*> calls_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint32_t, ServerCallState*> calls_
+      ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<platform::DeathWatch> watch_;
 };

@@ -1,6 +1,6 @@
-// A Status on its way: the code in the close frame's `aux`, message and details as
-// metadata under gRPC's names ("grpc-message", "grpc-status-details-bin"), any
-// bytes.
+// A Status on its way: the code in the close frame's `aux`, message and details
+// as metadata under gRPC's names ("grpc-message", "grpc-status-details-bin"),
+// any bytes.
 
 #ifndef SHMRPC_TRANSPORT_RPC_STATUS_WIRE_H_
 #define SHMRPC_TRANSPORT_RPC_STATUS_WIRE_H_
@@ -22,8 +22,8 @@ std::string StatusMetadata(const Status& status);
 // The status of a close frame: `aux` and a private copy of its metadata.
 Status StatusFromWire(uint32_t aux, absl::string_view metadata);
 
-// What a failure below means to a caller: UNAVAILABLE, but RESOURCE_EXHAUSTED and
-// DEADLINE_EXCEEDED stay what they are.
+// What a failure below means to a caller: UNAVAILABLE, but RESOURCE_EXHAUSTED
+// and DEADLINE_EXCEEDED stay what they are.
 Status CallStatus(const absl::Status& status);
 
 // The texts of gRPC's own statuses.
