@@ -97,7 +97,7 @@ def measure(groups, repetitions, min_time_s, max_tries):
 def warnings(results):
     disturbed = results.disturbed()
     if disturbed:
-        yield ("other processes kept more than %g cores busy in every try of: %s" %
+        yield ("other processes kept more than %g cores busy in at least one round of: %s" %
                (MAX_FOREIGN_CORES, ", ".join(disturbed)))
     noisy = results.noisy()
     if noisy:

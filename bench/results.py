@@ -54,7 +54,7 @@ class Results:
         return (statistics.median(times) if times else None), not all(map(is_disturbed, entries))
 
     def ratio(self, name, base):
-        """Median over rounds of name's time / base's; whether it can be relied on.
+        """Median over rounds of name's time / base's; how many sound rounds it rests on.
 
         Both were measured within the same second or two, so what slows the
         machine down for longer than that cancels out. Rounds in which either was
@@ -65,7 +65,7 @@ class Results:
         pairs = list(zip(self._entries.get(name, []), self._entries.get(base, [])))
         sound = [p for p in pairs if not any(map(is_disturbed, p))]
         ratios = [a["real_time"] / b["real_time"] for a, b in sound or pairs]
-        return (statistics.median(ratios) if ratios else None), bool(sound)
+        return (statistics.median(ratios) if ratios else None), len(sound)
 
     def noisy(self):
         """Names whose slowest round took more than twice as long as the fastest."""

@@ -74,5 +74,5 @@ def lines(results):
             continue
         met = ratio <= bound if relation == "at most" else ratio >= bound
         verdict = "undecided (the machine was busy)" if not sound else "met" if met else "MISSED"
-        yield "%s: %s / %s = %s (goal: %s %d)" % (
-            verdict, name, base, _ratio(ratio, sound), relation, bound)
+        yield "%s: %s / %s = %s (goal: %s %d; %d undisturbed rounds)" % (
+            verdict, name, base, _ratio(ratio, sound), relation, bound, sound)
