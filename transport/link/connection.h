@@ -46,6 +46,7 @@ namespace link {
 
 // Frames whose metadata and message are together at most this long travel in
 // the ring; a record may be a quarter of the ring, and leaves room for others.
+// In small rings the limit is what fits a record.
 constexpr uint64_t kMaxInlineBytes = 8 * 1024;
 
 class Connection {
@@ -141,6 +142,7 @@ class Connection {
   const memory::Side peer_side_;
   const uint32_t fork_generation_;
   Parts parts_;
+  const uint64_t max_inline_bytes_;
   memory::ConnectionPage* const page_;
 
   absl::Mutex send_mutex_;
