@@ -29,18 +29,19 @@ struct Connection::Record {
   OutgoingFrame::Write write;
   bool has_write = false;
 
-  // Everything but the first word, which publishes.
-  void WriteTo(uint8_t* to) const {
+  // Everything but the first word, which publishes. The body first: the
+  // header's line is the one the peer polls.
+  void WriteTo(uint8_t* to, uint64_t body_offset) const {
+    uint8_t* body = to + body_offset;
+    if (fixed_bytes != 0) memcpy(body, fixed, fixed_bytes);
+    if (!metadata.empty()) memcpy(body, metadata.data(), metadata.size());
+    if (has_write) write(body + metadata.size());
     FrameHeader* header = reinterpret_cast<FrameHeader*>(to);
     header->call_id = fields.call_id;
     header->aux = fields.aux;
     header->deadline_ns = fields.deadline_ns;
     header->metadata_bytes = fields.metadata_bytes;
     header->returned_block = fields.returned_block;
-    uint8_t* body = to + sizeof(FrameHeader);
-    if (fixed_bytes != 0) memcpy(body, fixed, fixed_bytes);
-    if (!metadata.empty()) memcpy(body, metadata.data(), metadata.size());
-    if (has_write) write(body + metadata.size());
   }
   uint64_t Word() const {
     return memory::RecordWord(fields.record_bytes, fields.kind, fields.flags);
@@ -79,7 +80,7 @@ Connection::Connection(memory::Side side, Parts parts)
       parts_(std::move(parts)),
       max_inline_bytes_(std::min(
           kMaxInlineBytes, memory::MaxRecordBytes(parts_.ring_size_bytes) -
-                               sizeof(FrameHeader))),
+                               memory::BodyOffset(UINT32_MAX))),
       page_(reinterpret_cast<ConnectionPage*>(parts_.view.data())),
       producer_(MakeProducer(page_, side_, parts_.ring_size_bytes)),
       consumer_(MakeConsumer(page_, peer_side_, parts_.ring_size_bytes)),
@@ -164,7 +165,7 @@ void Connection::PushOrKeep(const Record& record, bool* rang) {
   if (backlog_.empty() && Push(record, rang) != PushResult::kFull) return;
   if (broken()) return;
   std::string bytes(record.fields.record_bytes, '\0');
-  record.WriteTo(reinterpret_cast<uint8_t*>(&bytes[0]));
+  record.WriteTo(reinterpret_cast<uint8_t*>(&bytes[0]), sizeof(FrameHeader));
   const uint64_t word = record.Word();
   memcpy(&bytes[0], &word, sizeof(word));
   backlog_.push_back(std::move(bytes));
@@ -184,9 +185,10 @@ Connection::PushResult Connection::Push(const Record& record, bool* rang) {
   // One guarded piece: reserve, fill, publish, and look whether to ring.
   const bool alive = Guarded(parts_.view, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     uint8_t* to = nullptr;
-    reserved = producer_.Reserve(record.fields.record_bytes, &to);
+    const uint64_t record_bytes = record.fields.record_bytes;
+    reserved = producer_.Reserve(memory::SpaceBytes(record_bytes), &to);
     if (reserved != RingProducer::Result::kOk) return;
-    record.WriteTo(to);
+    record.WriteTo(to, memory::BodyOffset(record_bytes));
     producer_.Publish(record.Word());
     ring = Doorbell::TakeMark(&page_->side[peer_side_].parked);
   });
@@ -271,22 +273,27 @@ bool Connection::Next(Frame* frame) {
     FrameFields fields;
     BlockRef ref{};
     SegmentInfo segment{};
-    const uint8_t* record = nullptr;
+    const uint8_t* body_data = nullptr;
+    uint64_t space_bytes = 0;
     const bool alive = Guarded(parts_.view, [&] {
       const uint64_t word = consumer_.Peek();
       if (word == 0) return;
       fields.record_bytes = memory::RecordSize(word);
       fields.kind = memory::RecordKind(word);
       fields.flags = memory::RecordFlags(word);
-      if (!consumer_.FitsRecord(fields.record_bytes, fields.kind)) {
+      const bool pad = fields.kind == memory::kFramePad;
+      space_bytes =
+          pad ? fields.record_bytes : memory::SpaceBytes(fields.record_bytes);
+      if (!consumer_.FitsRecord(space_bytes, fields.kind) ||
+          fields.record_bytes < sizeof(FrameHeader)) {
         found = kMisfit;
         return;
       }
-      if (fields.kind == memory::kFramePad) {
+      if (pad) {
         found = kPad;
         return;
       }
-      record = consumer_.data();
+      const uint8_t* record = consumer_.data();
       const FrameHeader* header = reinterpret_cast<const FrameHeader*>(record);
       fields.call_id = header->call_id;
       fields.aux = header->aux;
@@ -294,10 +301,10 @@ bool Connection::Next(Frame* frame) {
       fields.metadata_bytes = header->metadata_bytes;
       fields.returned_block = header->returned_block;
       const uint64_t body = fields.record_bytes - sizeof(FrameHeader);
-      if (body >= sizeof(ref))
-        memcpy(&ref, record + sizeof(*header), sizeof(ref));
+      body_data = record + memory::BodyOffset(fields.record_bytes);
+      if (body >= sizeof(ref)) memcpy(&ref, body_data, sizeof(ref));
       if (body >= sizeof(segment)) {
-        memcpy(&segment, record + sizeof(*header), sizeof(segment));
+        memcpy(&segment, body_data, sizeof(segment));
       }
       found = kRecord;
     });
@@ -313,7 +320,7 @@ bool Connection::Next(Frame* frame) {
                        ", cannot stand where it stands")));
       return false;
     }
-    consumer_.Advance(fields.record_bytes);
+    consumer_.Advance(space_bytes);
     if (found == kPad) continue;
     absl::Status valid = ValidateFrame(fields, peer_side_);
     if (!valid.ok()) {
@@ -321,7 +328,7 @@ bool Connection::Next(Frame* frame) {
                                             ": ", valid.message())));
       return false;
     }
-    frame->message = record + sizeof(FrameHeader);
+    frame->message = body_data;
     if (Interpret(fields, ref, segment, frame)) return true;
   }
 }
