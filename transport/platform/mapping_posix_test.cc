@@ -73,10 +73,10 @@ SHMRPC_TEST_ROLE(forking_creator) {
   if (!mapping.ok()) return 1;
   const pid_t child = fork();
   if (child == 0) {
+    SendLine(absl::StrCat(getpid()));  // by then fork() is through in it, too
     close(1);
     while (true) pause();
   }
-  SendLine(absl::StrCat(child));
   std::string line;
   ReceiveLine(&line);
   return 0;
