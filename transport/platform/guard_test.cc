@@ -196,6 +196,7 @@ TEST(Guard, RegistryStandsChangesDuringFaults) {
 SHMRPC_TEST_ROLE(fault_elsewhere) {
   if (!args.empty() && args[0] == "own_handler") ExitWithCodeOnFault(23);
   Mapped mapped("elsewhere");
+  mapped.mapping.Unlink();  // no name is left when this process dies
   SendLine("about to fault");
   Guarded(mapped.view, [] { FaultOutsideAnyView(); });
   SendLine("still here");
@@ -219,6 +220,7 @@ TEST(Guard, FaultElsewhereReachesTheProgramsOwnHandler) {
 // The addresses of a view that is gone are not ours any more.
 SHMRPC_TEST_ROLE(fault_after_unmap) {
   Mapped mapped("gone");
+  mapped.mapping.Unlink();
   volatile uint8_t* const data = mapped.view.data();
   mapped.view = View();
   ReplaceByFaultingMemory(const_cast<uint8_t*>(data), kSize);
