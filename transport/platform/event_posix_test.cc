@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include <atomic>
 #include <thread>
@@ -106,6 +107,25 @@ bool ForgetFutexWaitv(int error) {
          prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
+// Did a wait of 200 ms sleep, rather than spin?
+bool WaitUsesNoCpu(Event* event) {
+  const auto cpu_ns = [] {
+    timespec used = {};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return int64_t{used.tv_sec} * 1000000000 + used.tv_nsec;
+  };
+  Waiter waiter;
+  const int64_t before_ns = cpu_ns();
+  waiter.Wait(event, MonotonicNowNs() + 200000000);
+  return cpu_ns() - before_ns < 50000000;
+}
+
+TEST(EventPosix, SleeperUsesNoCpu) {
+  Shared shared;
+  EXPECT_TRUE(WaitUsesNoCpu(&shared.event));
+  EXPECT_TRUE(WaitUsesNoCpu(nullptr));
+}
+
 // What event_test asks of an Event, in short, on an old kernel.
 SHMRPC_TEST_ROLE(old_kernel) {
   if (!ForgetFutexWaitv(args.at(0) == "EPERM" ? EPERM : ENOSYS)) return 1;
@@ -116,6 +136,7 @@ SHMRPC_TEST_ROLE(old_kernel) {
   const int64_t deadline_ns = MonotonicNowNs() + 5000000;
   if (waiter.Wait(&shared.event, deadline_ns) != WaitResult::kTimeout) return 3;
   if (MonotonicNowNs() < deadline_ns) return 4;
+  if (!WaitUsesNoCpu(&shared.event)) return 7;
 
   Waiter other;
   std::atomic<int> wrong{0};

@@ -158,6 +158,15 @@ TEST(Guard, ThousandViewsAreAllGuarded) {
   }
 }
 
+// There is room for 65536 at a time.
+TEST(Guard, RegistrationsAreUsedAgain) {
+  Mapped mapped("reused");
+  for (int i = 0; i < 70000; ++i) {
+    auto view = mapped.mapping.Map(0, 4096, Access::kReadOnly);
+    ASSERT_TRUE(view.ok()) << i << ": " << view.status();
+  }
+}
+
 TEST(Guard, ManyThreadsFaultAtOnceAndAllAreTold) {
   Mapped mapped("threads");
   mapped.Break();
