@@ -1,5 +1,6 @@
 #include "transport/link/accept.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,7 @@ using memory::LobbySlots;
 using platform::Guarded;
 
 constexpr int64_t kSecondNs = 1000 * 1000 * 1000;
+constexpr int64_t kCenturyNs = int64_t{100} * 365 * 24 * 3600 * kSecondNs;
 
 // A private copy of the client's header.
 struct HeaderCopy {
@@ -90,9 +92,9 @@ void Acceptor::Run() {
     if (result == platform::WaitResult::kPoisoned ||
         lobby_->slots_view().poisoned()) {
       SHMRPC_LOG(kError) << lobby_->addresses()[0].ToString()
-                        << ": its accept slots were truncated by some process "
-                           "of this user; no new client can connect until the "
-                           "server is restarted";
+                         << ": its accept slots were truncated by some process "
+                            "of this user; no new client can connect until the "
+                            "server is restarted";
       while (!stop_.load(std::memory_order_relaxed)) {
         waiter_.Wait(nullptr, platform::kNever);
       }
@@ -155,22 +157,26 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
   if (!mapping.ok()) {
     // Usually a client that gave up or died meanwhile.
     SHMRPC_LOG(kInfo) << "connection offered by pid " << claimed_pid << ": "
-                     << mapping.status().message();
+                      << mapping.status().message();
     return;
   }
   mapping->Unlink();
+  // Not mapped if it cannot be one: an enormous object would take the address
+  // space, on Windows the memory, of everybody.
   if (mapping->size_bytes() <
-      memory::ConnectionSizeBytes(memory::kMinRingSizeBytes)) {
+          memory::ConnectionSizeBytes(memory::kMinRingSizeBytes) ||
+      mapping->size_bytes() >
+          memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes)) {
     SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
-                        << claimed_pid << " has only " << mapping->size_bytes()
-                        << " bytes";
+                         << claimed_pid << " has " << mapping->size_bytes()
+                         << " bytes: no connection has";
     return;
   }
   auto view =
       mapping->Map(0, mapping->size_bytes(), platform::Access::kReadWrite);
   if (!view.ok()) {
     SHMRPC_LOG(kError) << "connection " << name.name << ": "
-                      << view.status().message();
+                       << view.status().message();
     return;
   }
   auto* page = reinterpret_cast<ConnectionPage*>(view->data());
@@ -178,7 +184,7 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
       platform::Event::Open(name.WithSuffix(".w"), &page->client_wake.word);
   if (!client_event.ok()) {
     SHMRPC_LOG(kError) << "connection " << name.name << ": "
-                      << client_event.status().message();
+                       << client_event.status().message();
     return;
   }
   HeaderCopy header;
@@ -212,8 +218,11 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     accepted.connection =
         std::make_unique<Connection>(memory::kServerSide, std::move(parts));
     // The header is at most as old as the connect's time-out, and never from
-    // the future: anything else is another clock.
-    const int64_t age_ns = now_ns - header.client_clock_ns;
+    // the future: anything else is another clock. Clamped first: it is whatever
+    // the client wrote, and the difference must not overflow.
+    const int64_t client_now_ns =
+        std::min(std::max(header.client_clock_ns, -kCenturyNs), kCenturyNs);
+    const int64_t age_ns = now_ns - client_now_ns;
     if (age_ns < 0 || age_ns > 60 * kSecondNs)
       accepted.clock_offset_ns = age_ns;
     Connection* connection = accepted.connection.get();
@@ -231,12 +240,12 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     if (!taken.ok()) {
       // The connection was dropped, which tells the client.
       SHMRPC_LOG(kWarning) << "connection of pid " << header.client.pid << ": "
-                          << taken.message();
+                           << taken.message();
     }
     return;
   }
-  SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid " << claimed_pid
-                      << " refused: " << verdict.reason;
+  SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
+                       << claimed_pid << " refused: " << verdict.reason;
   Guarded(*view, [&] {
     page->hello.refusal = verdict.refusal;
     page->hello.server_clock_ns = now_ns;

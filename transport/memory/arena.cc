@@ -74,7 +74,7 @@ absl::StatusOr<ArenaSender::Segment*> ArenaSender::AddSegment(
   ++next_segment_;
   auto segment =
       absl::make_unique<Segment>(number, *std::move(mapping), *std::move(view));
-  announcements_.push_back({number, segment->table.size_bytes(), false});
+  announcements_.push_back({number, segment->table.size_bytes()});
   has_announcements_.store(true, std::memory_order_relaxed);
   Segment* added = segment.get();
   segments_[number] = std::move(segment);
@@ -82,6 +82,11 @@ absl::StatusOr<ArenaSender::Segment*> ArenaSender::AddSegment(
 }
 
 absl::StatusOr<Block> ArenaSender::AllocateLocked(uint64_t size_bytes) {
+  if (size_bytes == 0 || size_bytes > kMaxBlockBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("connection ", base_name_.name, ": a block of ",
+                     size_bytes, " bytes; the limit is ", kMaxBlockBytes));
+  }
   Segment* segment = nullptr;
   absl::optional<uint64_t> offset;
   for (const auto& s : segments_) {
@@ -111,7 +116,6 @@ absl::StatusOr<Block> ArenaSender::AllocateLocked(uint64_t size_bytes) {
 
 absl::StatusOr<Block> ArenaSender::Allocate(uint64_t size_bytes) {
   absl::MutexLock lock(&mutex_);
-  used_since_trim_ = true;
   return AllocateLocked(size_bytes);
 }
 
@@ -137,22 +141,6 @@ std::vector<ArenaSender::Announcement> ArenaSender::TakeAnnouncements() {
   absl::MutexLock lock(&mutex_);
   has_announcements_.store(false, std::memory_order_relaxed);
   return std::exchange(announcements_, {});
-}
-
-bool ArenaSender::Trim() {
-  absl::MutexLock lock(&mutex_);
-  if (std::exchange(used_since_trim_, false)) return false;
-  for (auto it = segments_.begin(); it != segments_.end();) {
-    if (it->second->table.empty()) {
-      announcements_.push_back(
-          {it->first, it->second->table.size_bytes(), true});
-      it = segments_.erase(it);
-    } else {
-      ++it;
-    }
-  }
-  has_announcements_.store(!announcements_.empty(), std::memory_order_relaxed);
-  return !announcements_.empty();
 }
 
 uint64_t ArenaSender::SizeBytes() const {
@@ -186,15 +174,6 @@ absl::Status ArenaReceiver::AddSegment(uint32_t number, uint64_t size_bytes) {
   auto view = mapping->Map(0, size_bytes, platform::Access::kReadWrite);
   if (!view.ok()) return view.status();
   segments_[number] = std::make_shared<platform::View>(*std::move(view));
-  return absl::OkStatus();
-}
-
-absl::Status ArenaReceiver::RemoveSegment(uint32_t number) {
-  if (segments_.erase(number) == 0) {
-    return absl::DataLossError(absl::StrCat(
-        "connection ", base_name_.name, ": the peer retired segment ", number,
-        ", which it never announced"));
-  }
   return absl::OkStatus();
 }
 

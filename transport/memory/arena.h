@@ -13,12 +13,13 @@
 //
 // The sender allocates with private bookkeeping and believes the receiver only
 // that a block which is lent comes back. The receiver maps a segment when it is
-// announced and checks every reference against the size it mapped. A segment is
-// named after its connection, so the name is as unguessable as that one, and is
-// unlinked by the receiver as soon as it has mapped it.
+// announced and checks every reference against the size it mapped. Segments
+// live as long as their connection. A segment is named after its connection, so
+// the name is as unguessable as that one, and is unlinked by the receiver as
+// soon as it has mapped it.
 //
 // Thread rule: ArenaSender any thread; ArenaReceiver one at a time, but what
-// Resolve returned stays valid on any thread until its segment is removed.
+// Resolve returned stays valid on any thread as long as its view is held.
 // Failures: RESOURCE_EXHAUSTED when the system has no memory for a segment;
 // DATA_LOSS for what the peer cannot honestly have said.
 
@@ -46,6 +47,8 @@ constexpr uint64_t kMinSegmentBytes = 1 << 20;
 constexpr uint64_t kMaxSpareSegmentBytes = 64 << 20;
 // Most segments of one direction that exist at once.
 constexpr uint32_t kMaxSegments = 256;
+// Beyond what any system has, and far from overflow.
+constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 56;
 
 struct Block {
   BlockRef ref;
@@ -61,6 +64,7 @@ class ArenaSender {
   ~ArenaSender();
 
   // A block of `size_bytes`, lent until Return or Cancel of its number.
+  // INVALID_ARGUMENT for 0 and for more than kMaxBlockBytes.
   absl::StatusOr<Block> Allocate(uint64_t size_bytes);
 
   // Takes back a block that was never sent.
@@ -69,11 +73,10 @@ class ArenaSender {
   // The receiver gives a block back. DATA_LOSS if it is not lent.
   absl::Status Return(uint32_t number);
 
-  // A segment the peer has to be told of, or to forget, in this order.
+  // A segment the peer has to be told of.
   struct Announcement {
     uint32_t segment;
     uint64_t size_bytes;
-    bool retire;
   };
   // What is to be announced before the next block is sent. The caller sends
   // them in order, holding its own send lock.
@@ -84,11 +87,6 @@ class ArenaSender {
     // announced by that thread itself.
     return has_announcements_.load(std::memory_order_relaxed);
   }
-
-  // Frees segments with nothing lent, if nothing was allocated since the last
-  // call: called every few seconds, it lets memory go after idling. True if
-  // there are announcements to send.
-  bool Trim();
 
   // Bytes of all segments.
   uint64_t SizeBytes() const;
@@ -115,7 +113,6 @@ class ArenaSender {
   absl::flat_hash_map<uint32_t, Lent> lent_ ABSL_GUARDED_BY(mutex_);
   std::vector<Announcement> announcements_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> has_announcements_{false};
-  bool used_since_trim_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 class ArenaReceiver {
@@ -124,7 +121,6 @@ class ArenaReceiver {
   ArenaReceiver(platform::ObjectName base_name, Side side);
 
   absl::Status AddSegment(uint32_t number, uint64_t size_bytes);
-  absl::Status RemoveSegment(uint32_t number);
 
   struct Bytes {
     const uint8_t* data;

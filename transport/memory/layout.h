@@ -226,7 +226,6 @@ enum FrameKind : uint8_t {
 enum FrameFlags : uint8_t {
   kFlagMessage = 1,  // there is a message (it may be empty)
   kFlagBlock = 2,    // metadata and message lie in a block; a BlockRef follows
-  kFlagRetire = 4,   // kFrameSegment: the segment is used no more
 };
 
 // The first bytes of every record. `size_kind_flags` is the publication flag: 0

@@ -1,0 +1,54 @@
+#include "transport/rpc/method_table.h"
+
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+
+namespace shmrpc {
+namespace internal {
+namespace {
+
+// A method whose handler took at most this is run by the polling thread.
+// Handing it to another one costs two wake-ups, about as much.
+constexpr int64_t kFastRunNs = 50 * 1000;
+constexpr int kFastRunsNeeded = 3;
+
+}  // namespace
+
+bool ServedMethod::fast() const {
+  // Relaxed: advice.
+  return fast_runs_.load(std::memory_order_relaxed) >= kFastRunsNeeded;
+}
+
+void ServedMethod::NoteRun(int64_t duration_ns) {
+  if (duration_ns > kFastRunNs) {
+    fast_runs_.store(0, std::memory_order_relaxed);
+  } else if (!fast()) {
+    fast_runs_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+absl::Status MethodTable::AddService(const Service& service) {
+  for (const auto& handler : service.methods()) {
+    const bool added =
+        methods_
+            .try_emplace(handler->name(),
+                         absl::make_unique<ServedMethod>(handler.get()))
+            .second;
+    if (!added) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("method ", handler->name(),
+                       " is registered twice; register each service once"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+ServedMethod* MethodTable::Find(absl::string_view name) const {
+  auto found = methods_.find(name);
+  return found == methods_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace internal
+}  // namespace shmrpc

@@ -1,0 +1,56 @@
+// What a server serves: methods by name, each with what has been learnt of it.
+//
+//   MethodTable table;
+//   absl::Status status = table.AddService(service);
+//   ServedMethod* method = table.Find("/helloworld.Greeter/SayHello");
+//
+// Thread rule: filled before the server starts, then read by any thread.
+
+#ifndef SHMRPC_TRANSPORT_RPC_METHOD_TABLE_H_
+#define SHMRPC_TRANSPORT_RPC_METHOD_TABLE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "shmrpc/service.h"
+
+namespace shmrpc {
+namespace internal {
+
+class ServedMethod {
+ public:
+  explicit ServedMethod(const MethodHandler* handler) : handler_(handler) {}
+
+  const MethodHandler& handler() const { return *handler_; }
+
+  // May a polling thread run the handler itself? Once the last few runs were
+  // fast, until one was not. Any thread; a stale answer costs a hop or a tick.
+  bool fast() const;
+  void NoteRun(int64_t duration_ns);
+  void NoteSlow() { NoteRun(INT64_MAX); }
+
+ private:
+  const MethodHandler* const handler_;
+  std::atomic<int> fast_runs_{0};  // in a row
+};
+
+class MethodTable {
+ public:
+  // ALREADY_EXISTS if a method of that name is there.
+  absl::Status AddService(const Service& service);
+  // null: not served.
+  ServedMethod* Find(absl::string_view name) const;
+
+ private:
+  absl::flat_hash_map<std::string, std::unique_ptr<ServedMethod>> methods_;
+};
+
+}  // namespace internal
+}  // namespace shmrpc
+
+#endif  // SHMRPC_TRANSPORT_RPC_METHOD_TABLE_H_

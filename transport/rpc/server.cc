@@ -1,0 +1,81 @@
+#include "transport/rpc/server.h"
+
+#include <utility>
+
+#include "absl/memory/memory.h"
+
+namespace shmrpc {
+namespace internal {
+
+absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
+    const ServerOptions& options) {
+  std::unique_ptr<LocalServer> server(new LocalServer);
+  LocalServer* raw = server.get();
+  raw->core_.max_receive_bytes = options.max_receive_bytes;
+  raw->core_.max_send_bytes = options.max_send_bytes;
+  raw->core_.address = options.addresses[0].ToString();
+  for (const Service* service : options.services) {
+    absl::Status added = raw->core_.methods.AddService(*service);
+    if (!added.ok()) return added;
+  }
+  auto lobby = link::Lobby::Create(options.addresses, {});
+  if (!lobby.ok()) return lobby.status();
+  raw->lobby_ = *std::move(lobby);
+  raw->poller_ = absl::make_unique<Poller>(raw->lobby_->poller_event(),
+                                           &raw->core_, options.max_threads);
+  raw->acceptor_ = absl::make_unique<link::Acceptor>(
+      raw->lobby_.get(), [raw](link::Acceptor::Accepted accepted) {
+        return raw->OnAccepted(std::move(accepted));
+      });
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+LocalServer::~LocalServer() { Shutdown(); }
+
+absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
+  if (accepted.connection == nullptr) {
+    poller_->DropAbandoned();
+    return absl::OkStatus();
+  }
+  // One that slips through has its calls refused.
+  if (core_.draining()) {
+    return absl::UnavailableError("the server is shutting down");
+  }
+  auto connection =
+      std::make_shared<ServerConnection>(&core_, std::move(accepted));
+  Poller* poller = poller_.get();
+  const absl::Status watching =
+      connection->WatchClient([poller] { poller->Wake(); });
+  if (!watching.ok()) return watching;
+  poller_->Add(std::move(connection));
+  return absl::OkStatus();
+}
+
+void LocalServer::Shutdown() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phase_ != Phase::kServing) {
+      mutex_.Await(absl::Condition(
+          +[](Phase* phase) { return *phase == Phase::kDown; }, &phase_));
+      return;
+    }
+    phase_ = Phase::kDraining;
+  }
+  core_.Drain();
+  // A start that failed half-way has only some of these.
+  if (poller_ != nullptr) poller_->Stop();
+  acceptor_.reset();
+  poller_.reset();
+  lobby_.reset();
+  absl::MutexLock lock(&mutex_);
+  phase_ = Phase::kDown;
+}
+
+void LocalServer::Wait() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(
+      +[](Phase* phase) { return *phase == Phase::kDown; }, &phase_));
+}
+
+}  // namespace internal
+}  // namespace shmrpc

@@ -1,0 +1,68 @@
+#include "shmrpc/server_builder.h"
+
+#include <utility>
+
+#include "transport/log/log.h"
+#include "transport/rpc/server.h"
+
+namespace shmrpc {
+
+ServerBuilder& ServerBuilder::AddListeningPort(
+    const std::string& address,
+    const std::shared_ptr<ServerCredentials>& credentials, int* selected_port) {
+  ports_.push_back({address, credentials, selected_port});
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::RegisterService(Service* service) {
+  services_.push_back(service);
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetMaxReceiveMessageSize(int size_bytes) {
+  max_receive_ = size_bytes;
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetMaxSendMessageSize(int size_bytes) {
+  max_send_ = size_bytes;
+  return *this;
+}
+
+std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
+  internal::ServerOptions options;
+  options.services = services_;
+  options.max_receive_bytes = max_receive_;
+  options.max_send_bytes = max_send_;
+  if (ports_.empty()) {
+    SHMRPC_LOG(kError) << "server not started: it has no port; call "
+                          "AddListeningPort(\"shm:NAME\", ...)";
+    return nullptr;
+  }
+  for (const Port& port : ports_) {
+    auto address = link::ParseAddress(port.address);
+    if (!address.ok()) {
+      SHMRPC_LOG(kError) << "server not started: "
+                         << address.status().message();
+      return nullptr;
+    }
+    if (port.credentials == nullptr) {
+      SHMRPC_LOG(kError) << "server not started: " << port.address
+                         << " has null credentials; use "
+                            "InsecureServerCredentials()";
+      return nullptr;
+    }
+    options.addresses.push_back(*std::move(address));
+  }
+  auto server = internal::LocalServer::Start(options);
+  if (!server.ok()) {
+    SHMRPC_LOG(kError) << "server not started: " << server.status().message();
+    return nullptr;
+  }
+  for (const Port& port : ports_) {
+    if (port.selected_port != nullptr) *port.selected_port = 1;
+  }
+  return *std::move(server);
+}
+
+}  // namespace shmrpc
