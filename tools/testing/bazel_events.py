@@ -1,0 +1,94 @@
+"""What became of each target, from the file of --build_event_json_file.
+
+The console text of Bazel is for people and changes between versions; the build
+event protocol is for programs. One Results holds one invocation of `bazel test`.
+"""
+
+import json
+
+PASSED = "passed"
+FAILED = "failed"
+SKIPPED = "skipped"
+
+
+class Outcome:
+    """One target: PASSED, FAILED or SKIPPED, with what there is to say about it."""
+
+    def __init__(self, label, state, note="", seconds=None, logs=()):
+        self.label = label
+        self.state = state
+        self.note = note
+        self.seconds = seconds
+        self.logs = list(logs)
+
+
+def _path(uri):
+    return uri[len("file://"):] if uri.startswith("file://") else uri
+
+
+def _test_outcome(label, summary):
+    status = summary.get("overallStatus", "NO_STATUS")
+    seconds = int(summary.get("totalRunDurationMillis", 0)) / 1000
+    logs = [_path(f["uri"]) for f in summary.get("failed", ()) if "uri" in f]
+    if status == "PASSED":
+        note = "cached" if summary.get("totalNumCached") else ""
+        return Outcome(label, PASSED, note, seconds)
+    if status == "FLAKY":
+        return Outcome(label, PASSED, "only when run again", seconds)
+    return Outcome(label, FAILED, status.lower().replace("_", " "), seconds, logs)
+
+
+def read(lines, exit_code):
+    """The outcomes, by label, of the invocation whose events are `lines`.
+
+    A test that ran has passed or failed. A test that was built but not run (its
+    tags were filtered out) or that does not fit the platform is skipped. Any target,
+    test or not, that does not build has failed. Something else that went wrong
+    (a pattern without targets, a crash of Bazel) is the outcome of "bazel".
+    """
+    tests = set()       # labels of tests that were to be built
+    outcomes = {}
+    broken = {}         # label -> why it was not built
+    troubles = []       # errors that belong to no target
+    finished = None
+
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue    # the last line of a file whose writer died
+        (kind, key), *_ = event.get("id", {"": {}}).items()
+        aborted = event.get("aborted")
+        if kind == "targetConfigured" and event.get("configured", {}).get("testSize"):
+            tests.add(key["label"])
+        if kind == "testSummary" and "testSummary" in event:
+            outcomes[key["label"]] = _test_outcome(key["label"], event["testSummary"])
+        elif kind in ("targetConfigured", "targetCompleted") and aborted:
+            if aborted.get("reason") == "SKIPPED":
+                if key["label"] in tests or aborted.get("description"):
+                    outcomes.setdefault(
+                        key["label"], Outcome(key["label"], SKIPPED, "not for this platform"))
+            else:
+                broken[key["label"]] = aborted.get("reason", "").lower().replace("_", " ")
+        elif kind == "targetCompleted" and "completed" in event:
+            if not event["completed"].get("success"):
+                broken[key["label"]] = "does not build"
+        elif kind == "pattern" and aborted:
+            troubles.append(aborted.get("description") or aborted.get("reason", ""))
+        elif kind == "buildFinished" and "finished" in event:
+            finished = event["finished"]
+
+    for label, why in broken.items():
+        outcomes[label] = Outcome(label, FAILED, why)
+    for label in tests - set(outcomes):
+        outcomes[label] = Outcome(label, SKIPPED, "left out by its tags")
+
+    # 3: tests failed. 4: nothing to test, which is all right where everything
+    # was left out. Whatever else went wrong must not go unnoticed.
+    failures = any(o.state == FAILED for o in outcomes.values())
+    if finished is None or troubles or (exit_code not in (0, 3, 4) and not failures):
+        note = "; ".join(troubles) or "exit code %d" % exit_code
+        outcomes["bazel"] = Outcome("bazel", FAILED, note)
+    elif exit_code == 3 and not failures:
+        outcomes["bazel"] = Outcome("bazel", FAILED, "reports a failed test, names none")
+    return outcomes
