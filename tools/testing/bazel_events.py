@@ -38,17 +38,30 @@ def _test_outcome(label, summary):
     return Outcome(label, FAILED, status.lower().replace("_", " "), seconds, logs)
 
 
-def read(lines, exit_code):
+def full_label(pattern):
+    """A target pattern that names one target, as Bazel's events name it."""
+    label = pattern if pattern.startswith(("//", "@")) else "//" + pattern
+    if ":" not in label:
+        label += ":" + label.rsplit("/", 1)[-1]
+    return label
+
+
+def read(lines, exit_code, patterns=()):
     """The outcomes, by label, of the invocation whose events are `lines`.
+
+    `patterns` are what Bazel was asked to test: a target of another platform is an
+    error for Bazel if it was named by its label; for us it is skipped, too.
 
     A test that ran has passed or failed. A test that was built but not run (its
     tags were filtered out) or that does not fit the platform is skipped. Any target,
     test or not, that does not build has failed. Something else that went wrong
     (a pattern without targets, a crash of Bazel) is the outcome of "bazel".
     """
+    named = {full_label(p) for p in patterns}
     tests = set()       # labels of tests that were to be built
     outcomes = {}
     broken = {}         # label -> why it was not built
+    misfits = set()     # labels of targets for other platforms
     troubles = []       # errors that belong to no target
     finished = None
 
@@ -63,13 +76,13 @@ def read(lines, exit_code):
             tests.add(key["label"])
         if kind == "testSummary" and "testSummary" in event:
             outcomes[key["label"]] = _test_outcome(key["label"], event["testSummary"])
-        elif kind in ("targetConfigured", "targetCompleted") and aborted:
-            if aborted.get("reason") == "SKIPPED":
-                if key["label"] in tests or aborted.get("description"):
-                    outcomes.setdefault(
-                        key["label"], Outcome(key["label"], SKIPPED, "not for this platform"))
+        elif kind in ("targetConfigured", "targetCompleted") and aborted is not None:
+            label, reason = key["label"], aborted.get("reason", "")
+            # Bazel 4 gives no reason for a target that was named by its label.
+            if reason == "SKIPPED" or (not reason and label in tests & named):
+                misfits.add(label)
             else:
-                broken[key["label"]] = aborted.get("reason", "").lower().replace("_", " ")
+                broken[label] = reason.lower().replace("_", " ") or "not analysed"
         elif kind == "targetCompleted" and "completed" in event:
             if not event["completed"].get("success"):
                 broken[key["label"]] = "does not build"
@@ -80,13 +93,16 @@ def read(lines, exit_code):
 
     for label, why in broken.items():
         outcomes[label] = Outcome(label, FAILED, why)
+    for label in tests & misfits:
+        outcomes[label] = Outcome(label, SKIPPED, "not for this platform")
     for label in tests - set(outcomes):
         outcomes[label] = Outcome(label, SKIPPED, "left out by its tags")
 
     # 3: tests failed. 4: nothing to test, which is all right where everything
     # was left out. Whatever else went wrong must not go unnoticed.
     failures = any(o.state == FAILED for o in outcomes.values())
-    if finished is None or troubles or (exit_code not in (0, 3, 4) and not failures):
+    explained = exit_code in (0, 3, 4) or failures or (exit_code == 1 and misfits & named)
+    if finished is None or troubles or not explained:
         note = "; ".join(troubles) or "exit code %d" % exit_code
         outcomes["bazel"] = Outcome("bazel", FAILED, note)
     elif exit_code == 3 and not failures:

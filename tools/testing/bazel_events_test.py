@@ -28,8 +28,8 @@ def summary(label, status, **more):
             "testSummary": dict(overallStatus=status, **more)}
 
 
-def states(events, exit_code=0):
-    outcomes = bazel_events.read([json.dumps(e) for e in events], exit_code)
+def states(events, exit_code=0, patterns=()):
+    outcomes = bazel_events.read([json.dumps(e) for e in events], exit_code, patterns)
     return {label: o.state for label, o in outcomes.items()}
 
 
@@ -65,6 +65,12 @@ class BazelEvents(unittest.TestCase):
                   aborted("targetCompleted", {"label": "//a:t"}, "SKIPPED"),
                   aborted("targetCompleted", {"label": "//a:l"}, "SKIPPED"), DONE]
         self.assertEqual(states(events), {"//a:t": SKIPPED})
+
+    def test_incompatible_test_named_by_its_label_is_skipped(self):
+        misfit = {"id": {"targetCompleted": {"label": "//a/b:b"}}, "aborted": {}}
+        events = [configured("//a/b:b"), misfit, DONE]
+        self.assertEqual(states(events, 1, ["a/b"]), {"//a/b:b": SKIPPED})
+        self.assertEqual(states(events, 1, ["//a/..."]), {"//a/b:b": FAILED})
 
     def test_pattern_without_targets_fails(self):
         events = [aborted("pattern", {"pattern": ["//x"]}, "LOADING_FAILURE", "no such"), DONE]

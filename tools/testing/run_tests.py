@@ -87,7 +87,7 @@ class Run:
             if os.path.exists(events):
                 with open(events, encoding="utf-8", errors="replace") as f:
                     lines = f.readlines()
-        self.add(name, bazel_events.read(lines, code))
+        self.add(name, bazel_events.read(lines, code, patterns))
 
     def check(self, name, label, argv):
         """Runs a command that is one check: it passes if it exits with 0."""
