@@ -14,28 +14,22 @@ SKIPPED = "skipped"
 class Outcome:
     """One target: PASSED, FAILED or SKIPPED, with what there is to say about it."""
 
-    def __init__(self, label, state, note="", seconds=None, logs=()):
+    def __init__(self, label, state, note="", seconds=None):
         self.label = label
         self.state = state
         self.note = note
         self.seconds = seconds
-        self.logs = list(logs)
-
-
-def _path(uri):
-    return uri[len("file://"):] if uri.startswith("file://") else uri
 
 
 def _test_outcome(label, summary):
     status = summary.get("overallStatus", "NO_STATUS")
     seconds = int(summary.get("totalRunDurationMillis", 0)) / 1000
-    logs = [_path(f["uri"]) for f in summary.get("failed", ()) if "uri" in f]
     if status == "PASSED":
         note = "cached" if summary.get("totalNumCached") else ""
         return Outcome(label, PASSED, note, seconds)
     if status == "FLAKY":
         return Outcome(label, PASSED, "only when run again", seconds)
-    return Outcome(label, FAILED, status.lower().replace("_", " "), seconds, logs)
+    return Outcome(label, FAILED, status.lower().replace("_", " "), seconds)
 
 
 def full_label(pattern):

@@ -35,6 +35,25 @@ def parse(argv):
     return options
 
 
+def broken_packages(patterns):
+    """{} or the one outcome that says that BUILD files cannot be read.
+
+    Bazel leaves out the targets of such files and says so in words only, but a
+    query has an exit code of its own for it.
+    """
+    expression = " + ".join('"%s"' % p for p in patterns if not p.startswith("-"))
+    query = subprocess.run(
+        ["bazel", "query", "--keep_going", "--noshow_progress", "--output=package", expression],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        universal_newlines=True)
+    if query.returncode == 0:
+        return {}
+    errors = [line[len("ERROR: "):] for line in query.stderr.splitlines()
+              if line.startswith("ERROR: ")]
+    label = "BUILD files"
+    return {label: Outcome(label, FAILED, "; ".join(errors) or "bazel query failed")}
+
+
 class Run:
     """One run of tools/test: its phases, and the outcomes of each."""
 
@@ -87,7 +106,10 @@ class Run:
             if os.path.exists(events):
                 with open(events, encoding="utf-8", errors="replace") as f:
                     lines = f.readlines()
-        self.add(name, bazel_events.read(lines, code, patterns))
+        outcomes = bazel_events.read(lines, code, patterns)
+        if code == 1:
+            outcomes.update(broken_packages(patterns))
+        self.add(name, outcomes)
 
     def check(self, name, label, argv):
         """Runs a command that is one check: it passes if it exits with 0."""
@@ -184,8 +206,6 @@ class Run:
             print("%-8s %s\n" % (name, counts(count)))
         for name, o in failed:
             print("FAILED   %s: %s (%s)" % (name, o.label, o.note))
-            for log in o.logs:
-                print("         " + log)
         if self.interrupted:
             print("interrupted: not everything was run")
         print(counts(total), flush=True)
