@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/link/doorbell.h"
+#include "transport/platform/cpu.h"
 #include "transport/platform/fork.h"
 #include "transport/platform/guard.h"
 
@@ -236,6 +237,20 @@ bool Connection::HasRecord() {
     return false;
   }
   return word != 0 && !broken();
+}
+
+bool Connection::Poll(int polls) {
+  bool found = false;
+  if (!Guarded(parts_.view, [&] {
+        for (int i = 0; i < polls && !found; ++i) {
+          found = consumer_.Peek() != 0;
+          if (!found) platform::CpuRelax();
+        }
+      })) {
+    FailPoisoned();
+    return false;
+  }
+  return found;
 }
 
 bool Connection::Next(Frame* frame) {

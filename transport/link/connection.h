@@ -87,6 +87,9 @@ class Connection {
   // Is there a record that Next has not looked at? For the look after Park.
   bool HasRecord();
 
+  // Looks for one up to `polls` times, with a pause between. True: found.
+  bool Poll(int polls);
+
   // Announces sleep (see doorbell.h) and gives back all taken ring space.
   // Afterwards the caller looks at HasRecord() and PeerClosed() once more.
   void Park();
