@@ -159,12 +159,6 @@ void Connection::PushOrKeep(const Record& record, bool* rang) {
   memcpy(&bytes[0], &word, sizeof(word));
   backlog_.push_back(std::move(bytes));
   has_backlog_.store(true, std::memory_order_relaxed);
-  // The mark first, then one more look: see doorbell.h.
-  if (!Guarded(parts_.view,
-               [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
-    FailPoisoned();
-    return;
-  }
   FlushLocked();
 }
 
@@ -207,6 +201,7 @@ void Connection::Flush() {
 }
 
 void Connection::FlushLocked() {
+  bool marked = false;
   while (!backlog_.empty() && !broken()) {
     const std::string& bytes = backlog_.front();
     Record record{{}, nullptr, 0, {}, WriteNothing, false};
@@ -224,7 +219,20 @@ void Connection::FlushLocked() {
     record.fields.returned_block = header->returned_block;
     record.fixed = bytes.data() + sizeof(FrameHeader);
     record.fixed_bytes = bytes.size() - sizeof(FrameHeader);
-    if (Push(record, nullptr) == PushResult::kFull) return;
+    if (Push(record, nullptr) == PushResult::kFull) {
+      if (marked) return;
+      // The mark first, then one more look: see doorbell.h. Each time anew: the
+      // peer took the last mark down when it rang, which freed room for some of
+      // the backlog only.
+      if (!Guarded(parts_.view,
+                   [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
+        FailPoisoned();
+        return;
+      }
+      marked = true;
+      continue;
+    }
+    marked = false;
     backlog_.pop_front();
     if (backlog_.empty()) has_backlog_.store(false, std::memory_order_relaxed);
   }
