@@ -104,6 +104,37 @@ TEST(Shutdown, LetsMoreRepliesThanTheRingHoldsArrive) {
 
 TEST(Shutdown, LetsManyLargeRepliesArrive) { LetManyEndOk(300000); }
 
+// The first large reply of a connection, whose segment the client has yet to
+// open when the server is about to go.
+TEST(Shutdown, LetsFirstLargeReplyOfEachClientArrive) {
+  constexpr int kClients = 8;
+  for (int round = 0; round < 20; ++round) {
+    ServerProcess server;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kClients; ++t) {
+      threads.emplace_back([&, t] {
+        auto probe = Probe::NewStub(NewChannel(server.target()));
+        HoldRequest request;
+        request.set_gate("g");
+        request.set_payload(Pattern(1000, t));
+        request.set_reply_size_bytes(100000);
+        HoldReply reply;
+        ClientContext context;
+        EXPECT_TRUE(IsOk(probe->Hold(&context, request, &reply)));
+        EXPECT_TRUE(reply.payload() == Repeated(request.payload(), 100000));
+      });
+    }
+    {
+      auto observer = Probe::NewStub(NewChannel(server.target()));
+      AwaitGate(observer.get(), "g", kClients);
+    }
+    server.BeginShutdown();
+    server.OpenGate("g");
+    for (std::thread& t : threads) t.join();
+    server.AwaitDown();
+  }
+}
+
 TEST(Shutdown, WhileThreadsKeepCallingAccountsForEveryCall) {
   constexpr int kThreads = 8;
   ServerProcess server;

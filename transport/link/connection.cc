@@ -436,6 +436,11 @@ absl::Status Connection::status() const {
 
 void Connection::RingPeer() { parts_.peer_event.Signal(); }
 
+uint64_t Connection::Undelivered() {
+  absl::MutexLock lock(&send_mutex_);
+  return backlog_.size() + arena_sender_.LentBlocks();
+}
+
 uint64_t Connection::SizeBytes() const {
   return parts_.view.size_bytes() + arena_sender_.SizeBytes();
 }
