@@ -170,12 +170,6 @@ void Connection::PushOrKeep(const Record& record, bool* rang) {
   memcpy(&bytes[0], &word, sizeof(word));
   backlog_.push_back(std::move(bytes));
   has_backlog_.store(true, std::memory_order_relaxed);
-  // The mark first, then one more look: see doorbell.h.
-  if (!Guarded(parts_.view,
-               [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
-    FailPoisoned();
-    return;
-  }
   FlushLocked();
 }
 
@@ -219,6 +213,7 @@ void Connection::Flush() {
 }
 
 void Connection::FlushLocked() {
+  bool marked = false;
   while (!backlog_.empty() && !broken()) {
     const std::string& bytes = backlog_.front();
     Record record{{}, nullptr, 0, {}, WriteNothing, false};
@@ -236,7 +231,20 @@ void Connection::FlushLocked() {
     record.fields.returned_block = header->returned_block;
     record.fixed = bytes.data() + sizeof(FrameHeader);
     record.fixed_bytes = bytes.size() - sizeof(FrameHeader);
-    if (Push(record, nullptr) == PushResult::kFull) return;
+    if (Push(record, nullptr) == PushResult::kFull) {
+      if (marked) return;
+      // The mark first, then one more look: see doorbell.h. Each time anew: the
+      // peer took the last mark down when it rang, which freed room for some of
+      // the backlog only.
+      if (!Guarded(parts_.view,
+                   [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
+        FailPoisoned();
+        return;
+      }
+      marked = true;
+      continue;
+    }
+    marked = false;
     backlog_.pop_front();
     if (backlog_.empty()) has_backlog_.store(false, std::memory_order_relaxed);
   }
@@ -449,6 +457,11 @@ absl::Status Connection::status() const {
 }
 
 void Connection::RingPeer() { parts_.peer_event.Signal(); }
+
+uint64_t Connection::Undelivered() {
+  absl::MutexLock lock(&send_mutex_);
+  return backlog_.size() + arena_sender_.LentBlocks();
+}
 
 uint64_t Connection::SizeBytes() const {
   return parts_.view.size_bytes() + arena_sender_.SizeBytes();

@@ -41,6 +41,7 @@ class LocalServer final : public Server {
  private:
   LocalServer() = default;
   absl::Status OnAccepted(link::Acceptor::Accepted accepted);
+  void AwaitDelivery();
 
   ServerCore core_;
   // In this order: each is used by the ones after it.
