@@ -107,6 +107,7 @@ class Connection {
   absl::Status status() const;
 
   // Rings the peer whatever its mark says: for a look-again after a time-out.
+  // Breaks the connection if the word to ring is gone: nobody would ever hear.
   void RingPeer();
 
   // Bytes of the object and of both sides' segments as far as known here.
