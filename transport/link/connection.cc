@@ -1,10 +1,12 @@
 #include "transport/link/connection.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "transport/link/doorbell.h"
+#include "transport/platform/cpu.h"
 #include "transport/platform/fork.h"
 #include "transport/platform/guard.h"
 
@@ -75,6 +77,9 @@ Connection::Connection(memory::Side side, Parts parts)
       peer_side_(Other(side)),
       fork_generation_(platform::ForkGeneration()),
       parts_(std::move(parts)),
+      max_inline_bytes_(std::min(
+          kMaxInlineBytes, memory::MaxRecordBytes(parts_.ring_size_bytes) -
+                               sizeof(FrameHeader))),
       page_(reinterpret_cast<ConnectionPage*>(parts_.view.data())),
       producer_(MakeProducer(page_, side_, parts_.ring_size_bytes)),
       consumer_(MakeConsumer(page_, peer_side_, parts_.ring_size_bytes)),
@@ -101,14 +106,20 @@ absl::Status Connection::Send(const OutgoingFrame& frame,
   record.fields.returned_block = frame.returned_block;
 
   memory::Block block;
-  if (body_bytes <= kMaxInlineBytes) {
+  if (body_bytes <= max_inline_bytes_) {
     record.fields.record_bytes =
         static_cast<uint32_t>(sizeof(FrameHeader) + body_bytes);
     record.metadata = frame.metadata;
     record.has_write = frame.message_bytes != 0;
   } else {
     auto allocated = arena_sender_.Allocate(body_bytes);
-    if (!allocated.ok()) return allocated.status();
+    if (!allocated.ok()) {
+      // Anything but a lack of memory will not get better.
+      if (!absl::IsResourceExhausted(allocated.status())) {
+        Fail(allocated.status());
+      }
+      return allocated.status();
+    }
     block = *std::move(allocated);
     const bool written = Guarded(*block.view, [&] {
       memcpy(block.data, frame.metadata.data(), frame.metadata.size());
@@ -238,6 +249,20 @@ bool Connection::HasRecord() {
   return word != 0 && !broken();
 }
 
+bool Connection::Poll(int polls) {
+  bool found = false;
+  if (!Guarded(parts_.view, [&] {
+        for (int i = 0; i < polls && !found; ++i) {
+          found = consumer_.Peek() != 0;
+          if (!found) platform::CpuRelax();
+        }
+      })) {
+    FailPoisoned();
+    return false;
+  }
+  return found;
+}
+
 bool Connection::Next(Frame* frame) {
   for (;;) {
     if (broken()) return false;
@@ -324,6 +349,11 @@ bool Connection::Interpret(const FrameFields& fields, const BlockRef& ref,
   frame->block_view = nullptr;
   if ((fields.flags & memory::kFlagBlock) != 0) {
     auto bytes = arena_receiver_.Resolve(ref);
+    // A number that cannot be given back: 1 + it would be "none".
+    if (bytes.ok() && ref.block == UINT32_MAX) {
+      Fail(absl::DataLossError("no block has this number"));
+      return false;
+    }
     if (!bytes.ok() || fields.metadata_bytes > bytes->size_bytes) {
       Fail(bytes.ok() ? absl::DataLossError("metadata longer than its block")
                       : bytes.status());

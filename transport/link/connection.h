@@ -46,6 +46,7 @@ namespace link {
 
 // Frames whose metadata and message are together at most this long travel in
 // the ring; a record may be a quarter of the ring, and leaves room for others.
+// In small rings the limit is what fits a record.
 constexpr uint64_t kMaxInlineBytes = 8 * 1024;
 
 class Connection {
@@ -86,6 +87,9 @@ class Connection {
 
   // Is there a record that Next has not looked at? For the look after Park.
   bool HasRecord();
+
+  // Looks for one up to `polls` times, with a pause between. True: found.
+  bool Poll(int polls);
 
   // Announces sleep (see doorbell.h) and gives back all taken ring space.
   // Afterwards the caller looks at HasRecord() and PeerClosed() once more.
@@ -139,6 +143,7 @@ class Connection {
   const memory::Side peer_side_;
   const uint32_t fork_generation_;
   Parts parts_;
+  const uint64_t max_inline_bytes_;
   memory::ConnectionPage* const page_;
 
   absl::Mutex send_mutex_;

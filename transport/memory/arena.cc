@@ -82,6 +82,11 @@ absl::StatusOr<ArenaSender::Segment*> ArenaSender::AddSegment(
 }
 
 absl::StatusOr<Block> ArenaSender::AllocateLocked(uint64_t size_bytes) {
+  if (size_bytes == 0 || size_bytes > kMaxBlockBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("connection ", base_name_.name, ": a block of ",
+                     size_bytes, " bytes; the limit is ", kMaxBlockBytes));
+  }
   Segment* segment = nullptr;
   absl::optional<uint64_t> offset;
   for (const auto& s : segments_) {

@@ -80,7 +80,9 @@ class Poller {
   bool DrainOne(uint64_t* lead, Polled* polled, bool* progress, bool* rang);
   bool Execute(uint64_t* lead, std::unique_ptr<ServerCallState> call,
                link::Connection* link, bool* rang);
-  void Finish(ServerCallState* call, bool* rang);
+  void Finish(std::unique_ptr<ServerCallState> call, bool* rang);
+  // Waits for a request for as long as a few dozen looks take.
+  void PollRound();
   // Parks every connection; true: one of them has something after all.
   bool ParkAll();
   void Refresh() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -54,8 +54,8 @@ absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
     poller_->DropAbandoned();
     return absl::OkStatus();
   }
-  // Relaxed: a connection that slips through has its calls refused.
-  if (core_.draining.load(std::memory_order_relaxed)) {
+  // One that slips through has its calls refused.
+  if (core_.draining()) {
     return absl::UnavailableError("the server is shutting down");
   }
   auto connection =
@@ -79,13 +79,7 @@ void LocalServer::Shutdown() {
     }
     phase_ = Phase::kDraining;
   }
-  {
-    absl::MutexLock lock(&core_.mutex);
-    // Relaxed: read under the same mutex where it decides.
-    core_.draining.store(true, std::memory_order_relaxed);
-    core_.mutex.Await(absl::Condition(
-        +[](int64_t* calls) { return *calls == 0; }, &core_.calls_in_flight));
-  }
+  core_.Drain();
   // A start that failed half-way has only some of these.
   if (poller_ != nullptr) poller_->Stop();
   acceptor_.reset();
