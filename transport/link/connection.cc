@@ -456,7 +456,15 @@ absl::Status Connection::status() const {
   return status_;
 }
 
-void Connection::RingPeer() { parts_.peer_event.Signal(); }
+void Connection::RingPeer() {
+  parts_.peer_event.Signal();
+  if (!parts_.peer_event.Gone()) return;
+  Fail(absl::DataLossError(absl::StrCat(
+      "connection ", parts_.name.name,
+      ": the word that wakes its peer is gone (truncated by some "
+      "process of this user)",
+      side_ == memory::kClientSide ? "; restart the server" : "")));
+}
 
 uint64_t Connection::Undelivered() {
   absl::MutexLock lock(&send_mutex_);

@@ -111,6 +111,7 @@ class Connection {
   absl::Status status() const;
 
   // Rings the peer whatever its mark says: for a look-again after a time-out.
+  // Breaks the connection if the word to ring is gone: nobody would ever hear.
   void RingPeer();
 
   // Frames that are not in the ring yet, and blocks the peer has yet to give

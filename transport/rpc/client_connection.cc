@@ -302,6 +302,8 @@ absl::Status ClientConnection::EndReason() {
         "server ", *peer_, " ended (its process exited or was killed)"));
   }
   if (link_.connection->PeerClosed()) {
+    // The look itself may have found the memory gone.
+    if (link_.connection->broken()) return link_.connection->status();
     return absl::UnavailableError(
         absl::StrCat("server ", *peer_, " closed the connection"));
   }

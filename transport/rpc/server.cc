@@ -5,6 +5,7 @@
 #include "absl/memory/memory.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/event.h"
+#include "transport/platform/fork.h"
 
 namespace shmrpc {
 namespace internal {
@@ -38,7 +39,23 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   return std::unique_ptr<Server>(std::move(server));
 }
 
-LocalServer::~LocalServer() { Shutdown(); }
+LocalServer::LocalServer() : fork_generation_(platform::ForkGeneration()) {}
+
+LocalServer::~LocalServer() {
+  if (!Inherited()) {
+    Shutdown();
+    return;
+  }
+  // The threads to join do not exist here, nor those that hold locks: let all
+  // of it be.
+  acceptor_.release();
+  poller_.release();
+  lobby_.release();
+}
+
+bool LocalServer::Inherited() const {
+  return platform::ForkGeneration() != fork_generation_;
+}
 
 absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
   if (accepted.connection == nullptr) {
@@ -60,6 +77,7 @@ absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
 }
 
 void LocalServer::Shutdown() {
+  if (Inherited()) return;
   {
     absl::MutexLock lock(&mutex_);
     if (phase_ != Phase::kServing) {
@@ -103,6 +121,7 @@ void LocalServer::AwaitDelivery() {
 }
 
 void LocalServer::Wait() {
+  if (Inherited()) return;
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(
       +[](Phase* phase) { return *phase == Phase::kDown; }, &phase_));
