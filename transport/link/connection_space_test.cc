@@ -127,6 +127,27 @@ TEST(ConnectionSpace, WhoGivesSpaceBackRingsWhoWantsIt) {
             platform::WaitResult::kSignaled);
 }
 
+// The mark was taken down by whoever rang; what then still does not fit has to
+// be asked for again.
+TEST(ConnectionSpace, WhoStillWantsSpaceIsRungAgain) {
+  ConnectionPair pair(memory::kMinRingSizeBytes);
+  Watchdog dog;
+  platform::Waiter waiter;
+  Frame frame;
+  constexpr uint32_t kFrames = 300;  // several rings full
+  for (uint32_t n = 0; n < kFrames; ++n) {
+    ASSERT_TRUE(SendNumber(&pair.client(), n, 100).ok());
+  }
+  for (uint32_t taken = 0; taken < kFrames;) {
+    while (pair.server().Next(&frame)) ++taken;
+    pair.server().Park();
+    if (taken == kFrames) break;
+    EXPECT_EQ(waiter.Wait(pair.client_event(), platform::kNever),
+              platform::WaitResult::kSignaled);
+    pair.client().Flush();
+  }
+}
+
 TEST(ConnectionSpace, BacklogOfABrokenConnectionIsHarmless) {
   ConnectionPair pair(memory::kMinRingSizeBytes);
   for (uint32_t n = 0; n < 200; ++n) {
@@ -174,7 +195,6 @@ TEST(ConnectionSpace, TwoThreadsStreamThroughASmallRingWithoutLoss) {
   Frame frame;
   uint32_t sent = 0;
   while (!connection.PeerClosed() && !connection.broken()) {
-    // At most so many ahead of the ring: the backlog is the caller's to bound.
     for (int burst = 0; burst < 50 && sent < kFrames; ++burst) {
       ASSERT_TRUE(SendNumber(&connection, sent++, RandomSize(&random)).ok());
     }
