@@ -8,7 +8,11 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/message_lite.h"
 #include "gtest/gtest.h"
+#include "shmrpc/generated.h"
 #include "tests/support/client.h"
 #include "tests/support/pattern.h"
 #include "tests/support/server_process.h"
@@ -191,6 +195,74 @@ TEST(Concurrency, HandlerThatNeverEndsHoldsUpNobody) {
   }
   OpenGate(probe.get(), "shut");
   for (std::thread& t : holders) t.join();
+}
+
+// A request whose serialization takes until it is told to end.
+class StallingRequest final : public google::protobuf::MessageLite {
+ public:
+  void AwaitStall() const { stalled_.WaitForNotification(); }
+  void LetGo() { let_go_.Notify(); }
+
+  std::string GetTypeName() const override { return "StallingRequest"; }
+  MessageLite* New(google::protobuf::Arena*) const override {
+    return new StallingRequest;
+  }
+  void Clear() override {}
+  bool IsInitialized() const override { return true; }
+  void CheckTypeAndMergeFrom(const MessageLite&) override {}
+  size_t ByteSizeLong() const override { return bytes_.size(); }
+  int GetCachedSize() const override { return static_cast<int>(bytes_.size()); }
+  uint8_t* _InternalSerialize(
+      uint8_t* to,
+      google::protobuf::io::EpsCopyOutputStream* stream) const override {
+    stalled_.Notify();
+    let_go_.WaitForNotification();
+    return stream->WriteRaw(bytes_.data(), static_cast<int>(bytes_.size()), to);
+  }
+
+ private:
+  static std::string Bytes() {
+    DigestRequest request;
+    request.set_payload(std::string(100000, 's'));  // not in the ring
+    return request.SerializeAsString();
+  }
+  const std::string bytes_ = Bytes();
+  mutable absl::Notification stalled_;
+  absl::Notification let_go_;
+};
+
+TEST(Concurrency, RequestThatIsLongInTheWritingHoldsUpNobody) {
+  ServerProcess server;
+  const auto channel = NewChannel(server.target());
+  auto observer = Probe::NewStub(NewChannel(server.target()));
+  const auto hold = [&](const std::string& gate) {
+    HoldRequest request;
+    request.set_gate(gate);
+    HoldReply reply;
+    ClientContext context;
+    EXPECT_TRUE(IsOk(Probe::NewStub(channel)->Hold(&context, request, &reply)));
+  };
+  // The first one takes the replies for all, until its own has come.
+  std::thread first([&] { hold("first"); });
+  AwaitGate(observer.get(), "first", 1);
+  std::thread second([&] { hold("second"); });
+  AwaitGate(observer.get(), "second", 1);
+  StallingRequest request;
+  std::thread stalled([&] {
+    const internal::RpcMethod method("/shmrpc.testing.Probe/Digest");
+    DigestReply reply;
+    ClientContext context;
+    EXPECT_TRUE(
+        IsOk(channel->BlockingUnaryCall(method, &context, request, &reply)));
+    EXPECT_EQ(reply.size_bytes(), 100000);
+  });
+  request.AwaitStall();
+  OpenGate(observer.get(), "first");
+  first.join();
+  OpenGate(observer.get(), "second");
+  second.join();  // although the third has not even sent its request
+  request.LetGo();
+  stalled.join();
 }
 
 TEST(Concurrency, ServerDeadWhileManyWaitEndsEachCall) {

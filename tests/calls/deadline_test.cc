@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +17,7 @@ namespace testing {
 namespace {
 
 using std::chrono::hours;
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using std::chrono::system_clock;
@@ -202,37 +204,52 @@ TEST_F(Deadline, PassedInManyThreadsAtOnceIsSeenByEachAndEveryHandler) {
   EXPECT_EQ(counts.cancelled(), counts.ended());
 }
 
+// Replies that nobody waits for any more when they are read. A server does not
+// send one after the deadline, so this is a race: deadlines about as long as
+// calls take, thousands of times.
 TEST_F(Deadline, LateLargeRepliesAreGivenBack) {
   constexpr int kThreads = 8;
-  constexpr int kCalls = 300;
-  constexpr int64_t kReplyBytes = 64 * 1024;
+  constexpr int kCalls = 800;
+  constexpr int64_t kReplyBytes = 256 * 1024;
+  std::atomic<int> ok{0};
+  std::atomic<int> expired{0};
   const auto run = [&](int calls) {
     std::vector<std::thread> threads;
     for (int t = 0; t < kThreads; ++t) {
-      threads.emplace_back([&] {
+      threads.emplace_back([&, t] {
+        std::mt19937 random(t);
+        int64_t usual_us = 1000;  // follows what calls take here and now
         for (int i = 0; i < calls; ++i) {
-          HoldRequest request = AtGate("late");
-          request.set_until_cancelled(true);
+          EchoRequest request;
           request.set_reply_size_bytes(kReplyBytes);
-          HoldReply reply;
-          EXPECT_TRUE(Is(Hold(request, FromNow(milliseconds(2)), &reply),
-                         DEADLINE_EXCEEDED, kExpired));
+          ClientContext context;
+          context.set_deadline(
+              FromNow(microseconds(random() % (2 * usual_us) + 1)));
+          EchoReply reply;
+          const Status status = echo_->Echo(&context, request, &reply);
+          if (status.ok()) {
+            EXPECT_EQ(reply.payload().size(), size_t{kReplyBytes});
+            usual_us -= usual_us / 16;
+            ++ok;
+          } else {
+            EXPECT_TRUE(Is(status, DEADLINE_EXCEEDED, kExpired));
+            usual_us += usual_us / 16 + 1;
+            ++expired;
+          }
         }
       });
     }
     for (std::thread& t : threads) t.join();
-    // All replies are on their way, and one more call finds them before its
-    // own.
-    auto observer = Observer();
-    const int64_t started = AwaitGate(observer.get(), "late", 0).started();
-    AwaitGate(observer.get(), "late", 0, 0, started);
     EXPECT_TRUE(EchoesBack(echo_.get(), "collects what came too late"));
   };
-  run(10);
+  run(50);
   const uint64_t before = MappedBytes();
   run(kCalls);
-  // Lost, they would be 150 MiB by now. Some of them are under way at a time.
-  EXPECT_LT(MappedBytes(), before + kThreads * kCalls * kReplyBytes / 4);
+  EXPECT_GT(ok, 100);
+  EXPECT_GT(expired, 100);
+  // What is under way at one time, and holes between; not one for each call.
+  EXPECT_LT(MappedBytes(), before + 64 * 1024 * 1024);
+  // And the server has its blocks back: it need not wait for them to end.
 }
 
 TEST_F(Deadline, LateLargeRequestsAreGivenBack) {

@@ -21,6 +21,7 @@ def calls_test(name, size = "medium", deps = [], **kwargs):
             "//transport/platform/testing:role",
             "//transport/platform/testing:subprocess",
             "//transport/platform/testing:test_main",
+            "@com_google_absl//absl/synchronization",
             "@com_google_googletest//:gtest",
         ],
         **kwargs

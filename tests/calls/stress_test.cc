@@ -51,8 +51,7 @@ void RandomCall(EchoService::Stub* stub, std::mt19937_64* random,
   if (upto(10) == 0) request.set_sleep_ms(upto(3));
   if (upto(10) == 0) {
     request.set_status_code(1 + static_cast<int>(upto(100)));
-    request.set_status_message(Pattern(upto(100), 1).empty() ? ""
-                                                             : "asked for");
+    request.set_status_message(upto(2) == 0 ? "" : "asked for");
   }
   request.set_stop_when_cancelled(upto(2) == 0);
   ClientContext context;
@@ -68,13 +67,6 @@ void RandomCall(EchoService::Stub* stub, std::mt19937_64* random,
 
   if (has_deadline && status.error_code() == DEADLINE_EXCEEDED &&
       status.error_message() == "Deadline Exceeded") {
-    EXPECT_EQ(reply.text(), "untouched");
-    ++tally->expired;
-    return;
-  }
-  if (has_deadline && status.error_code() == CANCELLED) {
-    // The handler saw the deadline before the client did.
-    EXPECT_TRUE(request.stop_when_cancelled());
     EXPECT_EQ(reply.text(), "untouched");
     ++tally->expired;
     return;

@@ -100,10 +100,10 @@ void LocalServer::Shutdown() {
   phase_ = Phase::kDown;
 }
 
-// A call has ended when its reply can no longer get lost: not while it waits for
-// room in the ring, nor in a block, whose memory goes with us unless the client
-// has mapped it already. A client with nobody left to read replies (the callers
-// gave up) makes no progress, and is not waited for any longer.
+// A call has ended when its reply can no longer get lost: not while it waits
+// for room in the ring, nor in a block, whose memory goes with us unless the
+// client has mapped it already. A client with nobody left to read replies (the
+// callers gave up) makes no progress, and is not waited for any longer.
 void LocalServer::AwaitDelivery() {
   platform::Waiter waiter;
   uint64_t left = poller_->Undelivered();
