@@ -188,7 +188,7 @@ TEST(FakeClient, WithTooSmallAnObjectIsLoggedAndOthersServed) {
   EchoServer server(UniqueName("fooled"));
   FakeClient fake(server.target());
   fake.Offer(memory::kPage, [](memory::ConnectionHeader*) {});
-  const std::string log = server.AwaitLog("has only");
+  const std::string log = server.AwaitLog("no connection has");
   EXPECT_THAT(log, HasSubstr(fake.connection_name()));
   EXPECT_THAT(log, HasSubstr("bytes"));
   EchoClient(server.name()).ExpectWorks();
