@@ -65,6 +65,8 @@ Event::~Event() {
 
 void Event::Signal() { SetEvent(handle_); }
 
+bool Event::Gone() const { return false; }
+
 struct Waiter::Impl {
   HANDLE interrupted = nullptr;  // auto-reset
   HANDLE timer = nullptr;        // made when first needed
@@ -75,9 +77,9 @@ struct Waiter::Impl {
   DWORD Arm(int64_t deadline_ns, bool* use_timer) {
     *use_timer = false;
     if (deadline_ns == kNever) return INFINITE;
-    const int64_t left_ns =
-        std::max<int64_t>(deadline_ns - MonotonicNowNs(), 0);
-    if (left_ns == 0) return 0;
+    const int64_t now_ns = MonotonicNowNs();
+    if (deadline_ns <= now_ns) return 0;
+    const int64_t left_ns = deadline_ns - now_ns;
     // Far away: up to shortly before it, then look again.
     constexpr int64_t kSecondNs = 1000000000;
     if (left_ns > 2 * kSecondNs) {

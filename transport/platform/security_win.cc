@@ -113,5 +113,24 @@ absl::Status CheckObjectOwner(absl::string_view what, HANDLE object) {
   return status;
 }
 
+std::string SddlOf(HANDLE object) {
+  constexpr SECURITY_INFORMATION kWhat =
+      OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
+  PSECURITY_DESCRIPTOR descriptor = nullptr;
+  if (GetSecurityInfo(object, SE_KERNEL_OBJECT, kWhat, nullptr, nullptr,
+                      nullptr, nullptr, &descriptor) != ERROR_SUCCESS) {
+    return "";
+  }
+  std::string result;
+  char* text = nullptr;
+  if (ConvertSecurityDescriptorToStringSecurityDescriptorA(
+          descriptor, SDDL_REVISION_1, kWhat, &text, nullptr)) {
+    result = text;
+    LocalFree(text);
+  }
+  LocalFree(descriptor);
+  return result;
+}
+
 }  // namespace platform
 }  // namespace shmrpc

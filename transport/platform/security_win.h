@@ -45,6 +45,10 @@ class SecurityAttributes {
 // user than this process's. The Administrators' and the system's pass.
 absl::Status CheckObjectOwner(absl::string_view what, HANDLE object);
 
+// Owner and DACL of an object (opened with READ_CONTROL) in SDDL; "" on
+// failure.
+std::string SddlOf(HANDLE object);
+
 }  // namespace platform
 }  // namespace shmrpc
 

@@ -1,5 +1,6 @@
 // A server and a client of two services, in one process, as another repository
-// would write them. Prints PASSED and exits with 0 if every call went as expected.
+// would write them. Prints PASSED and exits with 0 if every call went as
+// expected.
 
 #include <chrono>
 #include <cstdint>
