@@ -52,6 +52,10 @@ struct ClientCall {
   uint64_t block_bytes = 0;
   uint32_t block = 0;
 
+  // The request is sent: the calling thread can take the lead. Under the
+  // connection's mutex.
+  bool awaiting = false;
+
   // Neighbours among the calls in flight. Under the connection's mutex.
   ClientCall* previous = nullptr;
   ClientCall* next = nullptr;

@@ -115,9 +115,11 @@ void ClientConnection::Unregister(ClientCall* call) {
 
 void ClientConnection::PassLead() {
   for (ClientCall* call = in_flight_; call != nullptr; call = call->next) {
-    // Relaxed: states change under the mutex, which is held.
-    if (call->state.load(std::memory_order_relaxed) ==
-        ClientCall::State::kWaiting) {
+    // Not a thread that still writes its request, which may take long: if no
+    // other waits, it takes the lead itself when it is through. Relaxed: states
+    // change under the mutex, which is held.
+    if (call->awaiting && call->state.load(std::memory_order_relaxed) ==
+                              ClientCall::State::kWaiting) {
       call->waiter->Interrupt();
       return;
     }
@@ -187,6 +189,7 @@ absl::Status ClientConnection::SendRequest(
 
 void ClientConnection::Await(ClientCall* call) {
   mutex_.Lock();
+  call->awaiting = true;
   while (!call->done()) {
     if (leader_ == nullptr) {
       leader_ = call;

@@ -3,10 +3,18 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "transport/platform/clock.h"
+#include "transport/platform/event.h"
 #include "transport/platform/fork.h"
 
 namespace shmrpc {
 namespace internal {
+namespace {
+
+constexpr int64_t kDeliveryLookNs = 1000 * 1000;
+constexpr int64_t kDeliveryPatienceNs = 1000 * kDeliveryLookNs;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
     const ServerOptions& options) {
@@ -81,12 +89,35 @@ void LocalServer::Shutdown() {
   }
   core_.Drain();
   // A start that failed half-way has only some of these.
-  if (poller_ != nullptr) poller_->Stop();
+  if (poller_ != nullptr) {
+    AwaitDelivery();
+    poller_->Stop();
+  }
   acceptor_.reset();
   poller_.reset();
   lobby_.reset();
   absl::MutexLock lock(&mutex_);
   phase_ = Phase::kDown;
+}
+
+// A call has ended when its reply can no longer get lost: not while it waits
+// for room in the ring, nor in a block, whose memory goes with us unless the
+// client has mapped it already. A client with nobody left to read replies (the
+// callers gave up) makes no progress, and is not waited for any longer.
+void LocalServer::AwaitDelivery() {
+  platform::Waiter waiter;
+  uint64_t left = poller_->Undelivered();
+  int64_t give_up_ns = platform::MonotonicNowNs() + kDeliveryPatienceNs;
+  while (left != 0) {
+    const int64_t now_ns = platform::MonotonicNowNs();
+    if (now_ns >= give_up_ns) return;
+    waiter.Wait(nullptr, now_ns + kDeliveryLookNs);
+    const uint64_t left_now = poller_->Undelivered();
+    if (left_now < left) {
+      give_up_ns = platform::MonotonicNowNs() + kDeliveryPatienceNs;
+    }
+    left = left_now;
+  }
 }
 
 void LocalServer::Wait() {

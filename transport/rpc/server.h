@@ -44,6 +44,7 @@ class LocalServer final : public Server {
   // This is a forked copy: threads, names and connections are the parent's.
   bool Inherited() const;
   absl::Status OnAccepted(link::Acceptor::Accepted accepted);
+  void AwaitDelivery();
 
   const uint32_t fork_generation_;
   ServerCore core_;
