@@ -111,7 +111,12 @@ class Connection {
   absl::Status status() const;
 
   // Rings the peer whatever its mark says: for a look-again after a time-out.
+  // Breaks the connection if the word to ring is gone: nobody would ever hear.
   void RingPeer();
+
+  // Frames that are not in the ring yet, and blocks the peer has yet to give
+  // back. Closing and destroying the connection loses those.
+  uint64_t Undelivered() ABSL_LOCKS_EXCLUDED(send_mutex_);
 
   // Bytes of the object and of both sides' segments as far as known here.
   uint64_t SizeBytes() const;

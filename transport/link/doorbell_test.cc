@@ -71,7 +71,7 @@ class Bell {
 // Each side parks as soon as it has answered, while the other one publishes: a
 // wake-up lost here leaves both asleep for ever.
 TEST(Doorbell, NoWakeUpIsLostBetweenTwoThreadsThatParkAtOnce) {
-  constexpr uint32_t kRounds = 20000;
+  constexpr uint32_t kRounds = 10000;
   Watchdog dog(240, "a wake-up was lost");
   struct Direction {
     std::atomic<uint32_t> published{0};
@@ -119,33 +119,43 @@ TEST(Doorbell, NoWakeUpIsLostBetweenTwoThreadsThatParkAtOnce) {
 }
 
 // The shape of the classic failure, many times over: both store, then both look
-// at what the other stored. At least one of them has to see it.
+// at what the other stored. At least one of them has to see it. Each word's
+// line is made the other side's before a round, so that a store without a fence
+// is slow and the look behind it overtakes it.
 TEST(Doorbell, PublisherOrSleeperSeesTheOther) {
-  constexpr uint32_t kRounds = 50000;
+  constexpr uint32_t kRounds = 200000;
   Watchdog dog(240, "doorbell");
-  std::atomic<uint32_t> published{0};
-  Doorbell::Mark mark{0};
-  std::atomic<uint32_t> start{0};
-  std::atomic<uint32_t> finished{0};
+  struct alignas(128) Line {
+    std::atomic<uint32_t> word{0};
+  };
+  Line published;
+  Line mark;
+  Line ready;
+  Line start;
+  Line finished;
   bool taken = false;
   std::thread publisher([&] {
     for (uint32_t n = 1; n <= kRounds; ++n) {
-      SpinUntil([&] { return start.load(std::memory_order_acquire) == n; });
-      published.store(1, std::memory_order_relaxed);
-      taken = Doorbell::TakeMark(&mark);
-      finished.store(n, std::memory_order_release);
+      mark.word.store(0, std::memory_order_relaxed);
+      ready.word.store(n, std::memory_order_release);
+      SpinUntil([&] { return start.word.load() == n; });
+      // Relaxed: what the fence in TakeMark is for.
+      published.word.store(1, std::memory_order_relaxed);
+      taken = Doorbell::TakeMark(&mark.word);
+      finished.word.store(n, std::memory_order_release);
     }
   });
   uint32_t lost = 0;
   for (uint32_t n = 1; n <= kRounds; ++n) {
-    published.store(0, std::memory_order_relaxed);
-    mark.store(0, std::memory_order_relaxed);
-    start.store(n, std::memory_order_release);
-    for (volatile uint32_t i = 0; i < n % 64; i = i + 1) {
+    published.word.store(0, std::memory_order_relaxed);
+    SpinUntil([&] { return ready.word.load() == n; });
+    start.word.store(n, std::memory_order_release);
+    // Somewhere in here the other thread starts.
+    for (volatile uint32_t i = 0; i < n % 256; i = i + 1) {
     }
-    Doorbell::Park(&mark);
-    const bool seen = published.load(std::memory_order_relaxed) != 0;
-    SpinUntil([&] { return finished.load(std::memory_order_acquire) == n; });
+    Doorbell::Park(&mark.word);
+    const bool seen = published.word.load(std::memory_order_relaxed) != 0;
+    SpinUntil([&] { return finished.word.load() == n; });
     lost += !seen && !taken;
   }
   publisher.join();

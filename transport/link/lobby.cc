@@ -161,7 +161,12 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address) {
         absl::StrCat(address.ToString(),
                      ": the object under its name was not made by shmrpc"));
   }
-  if (identity->layout_version != kLayoutVersion || !whole) {
+  if (identity->layout_version == kLayoutVersion && !whole) {
+    return absl::DataLossError(absl::StrCat(
+        address.ToString(), ": its identity has only ", view->size_bytes(),
+        " bytes, ", sizeof(LobbyIdentity), " are expected: it was truncated"));
+  }
+  if (identity->layout_version != kLayoutVersion) {
     const auto pid = mapping->CreatorPid();
     return absl::FailedPreconditionError(
         absl::StrCat(address.ToString(), ": its server", pid ? " " : "",

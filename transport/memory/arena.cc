@@ -150,6 +150,11 @@ uint64_t ArenaSender::SizeBytes() const {
   return total;
 }
 
+uint64_t ArenaSender::LentBlocks() const {
+  absl::MutexLock lock(&mutex_);
+  return lent_.size();
+}
+
 ArenaReceiver::ArenaReceiver(platform::ObjectName base_name, Side side)
     : base_name_(std::move(base_name)), side_(side) {}
 

@@ -91,6 +91,9 @@ class ArenaSender {
   // Bytes of all segments.
   uint64_t SizeBytes() const;
 
+  // Blocks that are lent.
+  uint64_t LentBlocks() const;
+
  private:
   struct Segment;
   absl::StatusOr<Segment*> AddSegment(uint64_t at_least_bytes)

@@ -78,6 +78,20 @@ void Poller::DropAbandoned() {
   }
 }
 
+uint64_t Poller::Undelivered() {
+  std::vector<std::shared_ptr<ServerConnection>> connections;
+  {
+    absl::MutexLock lock(&mutex_);
+    connections = connections_;
+  }
+  uint64_t replies = 0;
+  for (const auto& c : connections) {
+    c->link().Flush();
+    if (!c->Ended()) replies += c->link().Undelivered();
+  }
+  return replies;
+}
+
 void Poller::Stop() {
   std::vector<std::thread> threads;
   {

@@ -51,6 +51,10 @@ class Poller {
   // Has connections dropped whose process lives but let go of them.
   void DropAbandoned() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Sends what waits for room and returns how many replies are not safely with
+  // their clients yet: those would be lost by Stop. Any thread.
+  uint64_t Undelivered() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Ends all threads; handlers that run are waited for. Connections are closed.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -128,6 +128,12 @@ void ServerCallState::Reply(int max_send_bytes, bool* rang) {
   if (status_.ok() && response_bytes_ > static_cast<uint64_t>(limit)) {
     status_ = SentTooLarge(response_bytes_, limit);
   }
+  // A handler that saw the call cancelled by its deadline, and the caller, must
+  // agree on what happened. (And nobody reads a reply this late.)
+  if (deadline_ns_ != kInfiniteFutureNs &&
+      platform::MonotonicNowNs() >= deadline_ns_) {
+    status_ = DeadlineExceeded();
+  }
   if (!status_.ok()) {
     SendClose(status_, rang);
     return;
