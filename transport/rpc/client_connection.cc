@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
@@ -22,18 +23,16 @@ constexpr int kPollsPerRound = 50;
 constexpr int kBusyRounds = 8;
 constexpr int kRounds = 100;
 
+// Kept for the next calls. (Not one per thread: MinGW destroys thread_local
+// objects after it has freed their memory.)
+constexpr size_t kMaxSpareWaiters = 64;
+
 constexpr uint32_t kSlotMask = 0xffff;
 constexpr size_t kMaxCalls = kSlotMask + 1;
 
 // Looks again after 1, 10, 100 ms, then each second: an event is only a hint.
 constexpr int64_t kNapsNs[] = {1000000, 10000000, 100000000, 1000000000};
 constexpr int kLongestNap = 3;
-
-platform::Waiter* ThreadWaiter() {
-  // A thread waits for one call at a time.
-  static thread_local platform::Waiter waiter;
-  return &waiter;
-}
 
 Status MemoryGone() {
   return Status(StatusCode::UNAVAILABLE,
@@ -101,6 +100,12 @@ bool ClientConnection::Register(ClientCall* call, uint32_t method_id,
   call->next = in_flight_;
   if (in_flight_ != nullptr) in_flight_->previous = call;
   in_flight_ = call;
+  if (spare_waiters_.empty()) {
+    call->waiter = absl::make_unique<platform::Waiter>();
+  } else {
+    call->waiter = std::move(spare_waiters_.back());
+    spare_waiters_.pop_back();
+  }
   *bound = method_id < bound_methods_.size() && bound_methods_[method_id];
   return true;
 }
@@ -111,6 +116,11 @@ void ClientConnection::Unregister(ClientCall* call) {
   free_ids_.push_back(call->id + static_cast<uint32_t>(kMaxCalls));
   if (call->next != nullptr) call->next->previous = call->previous;
   (call->previous != nullptr ? call->previous->next : in_flight_) = call->next;
+  // It may hold an interrupt that came too late: whoever waits next looks
+  // again.
+  if (spare_waiters_.size() < kMaxSpareWaiters) {
+    spare_waiters_.push_back(std::move(call->waiter));
+  }
 }
 
 void ClientConnection::PassLead() {
@@ -132,7 +142,7 @@ Status ClientConnection::UnaryCall(const RpcMethod& method, int64_t deadline_ns,
                                    google::protobuf::MessageLite* response,
                                    int max_receive_bytes, bool* sent) {
   *sent = false;
-  ClientCall call(response, deadline_ns, max_receive_bytes, ThreadWaiter());
+  ClientCall call(response, deadline_ns, max_receive_bytes);
   bool bound = false;
   if (!Register(&call, method.id(), &bound)) {
     *sent = true;  // trying again would not help
