@@ -26,6 +26,8 @@ using ::testing::HasSubstr;
 
 constexpr uint8_t kBlock = memory::kFlagMessage | memory::kFlagBlock;
 constexpr uint32_t kHeader = sizeof(FrameHeader);
+// Between header and body of a record of more than a cache line.
+constexpr uint64_t kGap = memory::BodyOffset(1000) - kHeader;
 
 // What the client writes into its ring, field by field.
 struct Forged {
@@ -63,9 +65,11 @@ class HostileClient : public ::testing::Test {
     header->aux = forged.aux;
     header->metadata_bytes = forged.metadata_bytes;
     header->returned_block = forged.returned_block;
-    std::memcpy(at + kHeader, forged.body.data(), forged.body.size());
+    const uint64_t record_bytes = memory::RecordSize(forged.word);
+    std::memcpy(at + memory::BodyOffset(record_bytes), forged.body.data(),
+                forged.body.size());
     header->size_kind_flags.store(forged.word, std::memory_order_release);
-    offset_ += memory::RoundUpToUnit(memory::RecordSize(forged.word));
+    offset_ += memory::RoundUpToUnit(memory::SpaceBytes(record_bytes));
   }
 
   void ExpectBroken(const std::string& reason) {
@@ -112,9 +116,9 @@ TEST_F(HostileClient, RecordAcrossTheEndBreaksTheConnection) {
   const uint64_t quarter = pair_.ring_size_bytes() / 4;
   Frame frame;
   for (int i = 0; i < 3; ++i) {
-    Forge(Record(quarter, memory::kFrameOpen, memory::kFlagMessage));
+    Forge(Record(quarter - kGap, memory::kFrameOpen, memory::kFlagMessage));
   }
-  Forge(Record(quarter - 64, memory::kFrameOpen, memory::kFlagMessage));
+  Forge(Record(quarter - 64 - kGap, memory::kFrameOpen, memory::kFlagMessage));
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(pair_.server().Next(&frame));
   Forge(Record(65, memory::kFrameOpen, memory::kFlagMessage));
   ExpectBroken("cannot stand");

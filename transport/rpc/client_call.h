@@ -37,7 +37,7 @@ struct ClientCall {
   google::protobuf::MessageLite* const response;
   const int64_t deadline_ns;
   const int max_receive_bytes;  // -1: no limit
-  // Where the calling thread sleeps. The connection's, while registered.
+  // Where the calling thread sleeps; while the call is registered.
   std::unique_ptr<platform::Waiter> waiter;
   uint32_t id = 0;
   bool rang = false;  // the request woke a sleeping server

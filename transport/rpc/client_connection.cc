@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
@@ -22,10 +21,6 @@ namespace {
 constexpr int kPollsPerRound = 50;
 constexpr int kBusyRounds = 8;
 constexpr int kRounds = 100;
-
-// Kept for the next calls. (Not one per thread: MinGW destroys thread_local
-// objects after it has freed their memory.)
-constexpr size_t kMaxSpareWaiters = 64;
 
 constexpr uint32_t kSlotMask = 0xffff;
 constexpr size_t kMaxCalls = kSlotMask + 1;
@@ -94,33 +89,29 @@ bool ClientConnection::Register(ClientCall* call, uint32_t method_id,
     free_ids_.push_back(static_cast<uint32_t>(slots_.size()));
     slots_.push_back(nullptr);
   }
+  if (spare_waiters_.empty()) {
+    spare_waiters_.push_back(std::make_unique<platform::Waiter>());
+  }
+  call->waiter = std::move(spare_waiters_.back());
+  spare_waiters_.pop_back();
   call->id = free_ids_.back();
   free_ids_.pop_back();
   slots_[call->id & kSlotMask] = call;
   call->next = in_flight_;
   if (in_flight_ != nullptr) in_flight_->previous = call;
   in_flight_ = call;
-  if (spare_waiters_.empty()) {
-    call->waiter = absl::make_unique<platform::Waiter>();
-  } else {
-    call->waiter = std::move(spare_waiters_.back());
-    spare_waiters_.pop_back();
-  }
   *bound = method_id < bound_methods_.size() && bound_methods_[method_id];
   return true;
 }
 
 void ClientConnection::Unregister(ClientCall* call) {
   slots_[call->id & kSlotMask] = nullptr;
+  // An interrupt that it may still hold ends the next call's first sleep early.
+  spare_waiters_.push_back(std::move(call->waiter));
   // Another generation: a late reply to this id finds nobody.
   free_ids_.push_back(call->id + static_cast<uint32_t>(kMaxCalls));
   if (call->next != nullptr) call->next->previous = call->previous;
   (call->previous != nullptr ? call->previous->next : in_flight_) = call->next;
-  // It may hold an interrupt that came too late: whoever waits next looks
-  // again.
-  if (spare_waiters_.size() < kMaxSpareWaiters) {
-    spare_waiters_.push_back(std::move(call->waiter));
-  }
 }
 
 void ClientConnection::PassLead() {
