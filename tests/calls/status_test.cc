@@ -74,7 +74,7 @@ TEST_F(StatusOfCall, MessageIsByteExact) {
       " leading and trailing ",
       u8"Grüße, 世界 \u263a \U0001F608",
       "percent %20 %zz % and \"quotes\" \\ ",
-      std::string("control \x01\x02\x1b\x7f tab\t cr\r lf\n", 29),
+      "control \x01\x02\x1b\x7f tab\t cr\r lf\n",
       std::string("NUL \0 inside\0", 13),
       std::string(1, '\0'),
       "invalid \xff\xfe\xc0\x80\xed\xa0\x80 UTF-8",
