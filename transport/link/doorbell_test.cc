@@ -71,7 +71,7 @@ class Bell {
 // Each side parks as soon as it has answered, while the other one publishes: a
 // wake-up lost here leaves both asleep for ever.
 TEST(Doorbell, NoWakeUpIsLostBetweenTwoThreadsThatParkAtOnce) {
-  constexpr uint32_t kRounds = 20000;
+  constexpr uint32_t kRounds = 10000;
   Watchdog dog(240, "a wake-up was lost");
   struct Direction {
     std::atomic<uint32_t> published{0};
