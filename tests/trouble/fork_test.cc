@@ -10,16 +10,10 @@
 #include <thread>
 #include <vector>
 
-#include "absl/base/config.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tests/trouble/proc_linux.h"
 #include "tests/trouble/support.h"
-
-#ifdef ABSL_HAVE_THREAD_SANITIZER
-// Children of these tests start threads, which TSan else refuses after a fork.
-extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
-#endif
 
 namespace shmrpc {
 namespace testing {

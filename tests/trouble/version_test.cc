@@ -184,14 +184,17 @@ TEST(FakeClient, WithAHeaderThatMakesNoSenseIsRefusedAndOthersServed) {
   server.ShutDown();
 }
 
-TEST(FakeClient, WithTooSmallAnObjectIsLoggedAndOthersServed) {
+TEST(FakeClient, WithAnObjectOfAnAbsurdSizeIsLoggedAndOthersServed) {
   EchoServer server(UniqueName("fooled"));
   FakeClient fake(server.target());
-  fake.Offer(memory::kPage, [](memory::ConnectionHeader*) {});
-  const std::string log = server.AwaitLog("no connection has");
-  EXPECT_THAT(log, HasSubstr(fake.connection_name()));
-  EXPECT_THAT(log, HasSubstr("bytes"));
-  EchoClient(server.name()).ExpectWorks();
+  const uint64_t too_large =
+      memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes) + memory::kPage;
+  for (const uint64_t size_bytes : {memory::kPage, too_large}) {
+    fake.Offer(size_bytes, [](memory::ConnectionHeader*) {});
+    const std::string log = server.AwaitLog(fake.connection_name());
+    EXPECT_THAT(log, HasSubstr(absl::StrCat(size_bytes, " bytes")));
+    EchoClient(server.name()).ExpectWorks();
+  }
   server.ShutDown();
 }
 

@@ -63,7 +63,10 @@ class Run:
         self.interrupted = False
 
     def command(self, argv, **kwargs):
-        """Runs argv to its end; passes SIGINT and SIGTERM on. Returns its exit code."""
+        """Runs argv to its end; passes SIGINT and SIGTERM on. Returns its exit code.
+
+        Says every minute that it still runs: CI takes silence for a hang.
+        """
         child = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, **kwargs)
 
         def forward(signum, frame):
@@ -71,8 +74,14 @@ class Run:
             child.send_signal(signal.SIGINT)   # Bazel stops its tests on SIGINT
 
         old = [signal.signal(s, forward) for s in (signal.SIGINT, signal.SIGTERM)]
+        start = time.monotonic()
         try:
-            return child.wait()
+            while True:
+                try:
+                    return child.wait(timeout=60)
+                except subprocess.TimeoutExpired:
+                    print("---- still running after %d minutes" %
+                          round((time.monotonic() - start) / 60), flush=True)
         finally:
             signal.signal(signal.SIGINT, old[0])
             signal.signal(signal.SIGTERM, old[1])

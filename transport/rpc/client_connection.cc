@@ -32,12 +32,6 @@ constexpr size_t kMaxCalls = kSlotMask + 1;
 constexpr int64_t kNapsNs[] = {1000000, 10000000, 100000000, 1000000000};
 constexpr int kLongestNap = 3;
 
-platform::Waiter* ThreadWaiter() {
-  // A thread waits for one call at a time.
-  static thread_local platform::Waiter waiter;
-  return &waiter;
-}
-
 Status MemoryGone() {
   return Status(StatusCode::UNAVAILABLE,
                 "the connection's shared memory is gone (truncated, or the "
@@ -103,6 +97,11 @@ bool ClientConnection::Register(ClientCall* call, uint32_t method_id,
     free_ids_.push_back(static_cast<uint32_t>(slots_.size()));
     slots_.push_back(nullptr);
   }
+  if (spare_waiters_.empty()) {
+    spare_waiters_.push_back(std::make_unique<platform::Waiter>());
+  }
+  call->waiter = std::move(spare_waiters_.back());
+  spare_waiters_.pop_back();
   call->id = free_ids_.back();
   free_ids_.pop_back();
   slots_[call->id & kSlotMask] = call;
@@ -115,6 +114,8 @@ bool ClientConnection::Register(ClientCall* call, uint32_t method_id,
 
 void ClientConnection::Unregister(ClientCall* call) {
   slots_[call->id & kSlotMask] = nullptr;
+  // An interrupt that it may still hold ends the next call's first sleep early.
+  spare_waiters_.push_back(std::move(call->waiter));
   // Another generation: a late reply to this id finds nobody.
   free_ids_.push_back(call->id + static_cast<uint32_t>(kMaxCalls));
   if (call->next != nullptr) call->next->previous = call->previous;
@@ -140,7 +141,7 @@ Status ClientConnection::UnaryCall(const RpcMethod& method, int64_t deadline_ns,
                                    google::protobuf::MessageLite* response,
                                    int max_receive_bytes, bool* sent) {
   *sent = false;
-  ClientCall call(response, deadline_ns, max_receive_bytes, ThreadWaiter());
+  ClientCall call(response, deadline_ns, max_receive_bytes);
   bool bound = false;
   if (!Register(&call, method.id(), &bound)) {
     *sent = true;  // trying again would not help

@@ -88,6 +88,10 @@ class ClientConnection {
   std::vector<ClientCall*> slots_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> free_ids_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> bound_methods_ ABSL_GUARDED_BY(mutex_);
+  // Of calls that have ended. (Not one per thread: a thread_local with a
+  // destructor is not safe with mingw's emulated TLS, which frees it first.)
+  std::vector<std::unique_ptr<platform::Waiter>> spare_waiters_
+      ABSL_GUARDED_BY(mutex_);
 
   std::atomic<bool> server_dead_{false};
   std::atomic<bool> failed_{false};

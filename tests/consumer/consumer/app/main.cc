@@ -11,6 +11,7 @@
 
 #include "generated/limits.pb.h"
 #include "orders/v1/orders.shmrpc.pb.h"
+#include "shmrpc/shared_memory.h"
 #include "shmrpc/shmrpc.h"
 #include "stock/item.shmrpc.pb.h"
 #include "types/money.pb.h"
@@ -136,6 +137,26 @@ void TestOtherRepository(Stock::StubInterface* stub) {
   Check(reply.name() == "cup" && reply.unit().name() == "piece", "Find: item");
 }
 
+// The layer below the calls, which is a target of its own.
+void TestSharedMemory() {
+  const std::string name =
+      "Local\\consumer-" + std::to_string(std::random_device()());
+  const auto memory = shmrpc::SharedMemory::Create(name, 4096);
+  const auto opened = shmrpc::SharedMemory::Open(name);
+  const auto event = shmrpc::NamedEvent::CreateOrOpen(name + ".event");
+  Check(memory.ok() && opened.ok() && event.ok(), "SharedMemory: create, open");
+  if (!memory.ok() || !opened.ok() || !event.ok()) return;
+  const auto writer = memory->Map();
+  const auto reader = opened->Map(shmrpc::MemoryAccess::kReadOnly);
+  Check(writer.ok() && reader.ok(), "SharedMemory: map");
+  if (!writer.ok() || !reader.ok()) return;
+  Check(writer->Write<int64_t>(8, kMostCents).ok(), "SharedMemory: write");
+  Check(event->Signal().ok() && event->Wait(std::chrono::seconds(10)).ok(),
+        "NamedEvent");
+  const absl::StatusOr<int64_t> cents = reader->Read<int64_t>(8);
+  Check(cents.ok() && *cents == kMostCents, "SharedMemory: read");
+}
+
 }  // namespace
 
 int main() {
@@ -160,6 +181,7 @@ int main() {
   TestUnimplemented(orders_stub.get());
   TestOtherRepository(Stock::NewStub(channel).get());
   server->Shutdown();
+  TestSharedMemory();
 
   if (failures != 0) return 1;
   std::printf("PASSED\n");
