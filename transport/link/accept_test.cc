@@ -4,12 +4,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
+#include "absl/base/config.h"
 #include "gtest/gtest.h"
 #include "shmrpc/version.h"
 #include "transport/link/connect.h"
@@ -40,7 +41,7 @@ class FakeClient : public ::testing::Test {
         std::make_unique<Acceptor>(lobby_.get(), [this](Acceptor::Accepted a) {
           if (a.connection == nullptr) return absl::OkStatus();
           accepted_ = std::move(a);
-          was_accepted_.Notify();
+          was_accepted_.set_value();
           return absl::OkStatus();
         });
   }
@@ -95,14 +96,14 @@ class FakeClient : public ::testing::Test {
     }
     EXPECT_EQ(page()->hello.state.load(), memory::kHelloRefused);
     EXPECT_EQ(page()->hello.refusal, reason);
-    EXPECT_FALSE(was_accepted_.HasBeenNotified());
+    EXPECT_EQ(accepted_.connection, nullptr);
   }
 
   // The acceptor lives and takes an honest client.
   void ExpectStillServing() {
     auto honest = link::Connect(address_, platform::kNever, [] {});
     EXPECT_TRUE(honest.ok()) << honest.status();
-    was_accepted_.WaitForNotification();
+    was_accepted_.get_future().wait();
   }
 
   platform::ObjectName name() const {
@@ -120,13 +121,15 @@ class FakeClient : public ::testing::Test {
   platform::Event event_;
   std::unique_ptr<Lobby> lobby_;
   Acceptor::Accepted accepted_;
-  absl::Notification was_accepted_;
+  // Not absl::Notification: ThreadSanitizer takes the first wait of a thread
+  // for a race.
+  std::promise<void> was_accepted_;
   std::unique_ptr<Acceptor> acceptor_;
 };
 
 TEST_F(FakeClient, HonestHeaderIsAccepted) {
   Offer([](ConnectionHeader*) {});
-  was_accepted_.WaitForNotification();
+  was_accepted_.get_future().wait();
   EXPECT_EQ(page()->hello.state.load(), memory::kHelloAccepted);
   EXPECT_EQ(accepted_.clock_offset_ns, 0);
 }
@@ -188,7 +191,7 @@ TEST_F(FakeClient, LargestObjectIsAccepted) {
             memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes);
       },
       memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes));
-  was_accepted_.WaitForNotification();
+  was_accepted_.get_future().wait();
 }
 
 TEST_F(FakeClient, SmallestRingCarriesLargeReplies) {
@@ -197,7 +200,7 @@ TEST_F(FakeClient, SmallestRingCarriesLargeReplies) {
     h->total_size_bytes =
         memory::ConnectionSizeBytes(memory::kMinRingSizeBytes);
   });
-  was_accepted_.WaitForNotification();
+  was_accepted_.get_future().wait();
   OutgoingFrame close;
   close.kind = memory::kFrameClose;
   close.has_message = true;
@@ -210,7 +213,7 @@ TEST_F(FakeClient, SmallestRingCarriesLargeReplies) {
 
 TEST_F(FakeClient, ClockOfAnotherWorldGivesAnOffset) {
   Offer([](ConnectionHeader* h) { h->client_clock_ns += 3600000000000; });
-  was_accepted_.WaitForNotification();
+  was_accepted_.get_future().wait();
   EXPECT_LT(accepted_.clock_offset_ns, -3500000000000);
 }
 
@@ -218,7 +221,7 @@ TEST_F(FakeClient, LeastClockDoesNotOverflow) {
   Offer([](ConnectionHeader* h) {
     h->client_clock_ns = std::numeric_limits<int64_t>::min();
   });
-  was_accepted_.WaitForNotification();
+  was_accepted_.get_future().wait();
   EXPECT_GT(accepted_.clock_offset_ns, 0);
 }
 
@@ -226,11 +229,14 @@ TEST_F(FakeClient, GreatestClockDoesNotOverflow) {
   Offer([](ConnectionHeader* h) {
     h->client_clock_ns = std::numeric_limits<int64_t>::max();
   });
-  was_accepted_.WaitForNotification();
+  was_accepted_.get_future().wait();
   EXPECT_LT(accepted_.clock_offset_ns, 0);
 }
 
 TEST_F(FakeClient, AcceptorSurvivesSlotsThatAreGone) {
+#ifdef ABSL_HAVE_THREAD_SANITIZER
+  GTEST_SKIP() << "a fault in an atomic operation hangs: see connection_test";
+#endif
   MakeViewFault(
       SlotsName(platform::Scope::kLocal, ReadIdentity(address_)->slots_nonce),
       lobby_->slots_view());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "transport/link/testing/connection_pair.h"
@@ -241,7 +242,16 @@ TEST(Connection, FirstFailureSticks) {
   EXPECT_FALSE(pair.server().HasRecord());
 }
 
+// ThreadSanitizer holds a lock of its own during an atomic operation, and takes
+// it again before it calls a signal handler: a fault in one hangs there.
+#ifdef ABSL_HAVE_THREAD_SANITIZER
+constexpr bool kFaultsInAtomicsHang = true;
+#else
+constexpr bool kFaultsInAtomicsHang = false;
+#endif
+
 TEST(Connection, ObjectThatFaultsBreaksTheConnectionAndNothingElse) {
+  if (kFaultsInAtomicsHang) GTEST_SKIP();
   ConnectionPair pair;
   ASSERT_TRUE(pair.client().Send(Open(1)).ok());
   MakeViewFault(pair.name(), pair.server().view());
@@ -265,6 +275,7 @@ TEST(Connection, ObjectThatFaultsBreaksTheConnectionAndNothingElse) {
 }
 
 TEST(Connection, EveryFirstTouchOfAFaultingObjectIsCaught) {
+  if (kFaultsInAtomicsHang) GTEST_SKIP();
   const std::vector<void (*)(Connection*)> touches = {
       [](Connection* c) { EXPECT_FALSE(c->HasRecord()); },
       [](Connection* c) { EXPECT_TRUE(c->PeerClosed()); },
