@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "transport/platform/guard.h"
 #include "transport/shared_memory/event_word.h"
+#include "transport/shared_memory/touch.h"
 
 namespace shmrpc {
 namespace {
@@ -84,7 +85,10 @@ std::atomic<uint32_t>* EventWord::word() const {
 
 bool EventWord::Guarded(absl::FunctionRef<void()> use) const {
   // No unwinding on this system: `use` may own what it likes.
-  return platform::Guarded(view_, [&] { use(); });
+  return platform::Guarded(view_, [&] {
+    TouchBeforeAtomic(word());
+    use();
+  });
 }
 
 }  // namespace shmrpc

@@ -8,6 +8,7 @@
 #include "transport/platform/guard.h"
 #include "transport/shared_memory/memory_view_impl.h"
 #include "transport/shared_memory/shared_name.h"
+#include "transport/shared_memory/touch.h"
 
 namespace shmrpc {
 namespace {
@@ -37,6 +38,7 @@ void StoreWord(uint8_t* address, const void* value) {
 
 // 1, 2, 4 or 8, as the header has checked.
 void LoadSized(const uint8_t* address, void* value, uint64_t size_bytes) {
+  TouchBeforeAtomic(address);
   switch (size_bytes) {
     case 1:
       return LoadWord<uint8_t>(address, value);
@@ -50,6 +52,7 @@ void LoadSized(const uint8_t* address, void* value, uint64_t size_bytes) {
 }
 
 void StoreSized(uint8_t* address, const void* value, uint64_t size_bytes) {
+  TouchBeforeAtomic(address);
   switch (size_bytes) {
     case 1:
       return StoreWord<uint8_t>(address, value);
