@@ -142,10 +142,10 @@ class Run:
             return
         self.bazel(config)
         consumer = os.path.join("tests", "consumer", "run.sh")
-        # Of a whole run only; under Windows it rebuilds everything for another
-        # workspace, which is left to CI.
+        # Of a whole run only; for Windows, where it rebuilds everything for another
+        # workspace, of a long one.
         if (not self.options.patterns and os.path.exists(os.path.join(ROOT, consumer)) and
-                (config == "linux" or (config == "windows" and self.options.ci))):
+                (config == "linux" or (config == "windows" and self.options.long))):
             self.check(config, consumer,
                        [consumer] + (["--windows"] if config == "windows" else []))
 

@@ -290,8 +290,9 @@ bool ClientConnection::Sleep(ClientCall* call, int* naps) {
     return true;
   }
   if (connection.HasRecord()) {
-    SHMRPC_LOG(kWarning) << "connection to " << *peer_
-                         << ": a wake-up was lost and made up for";
+    // It came just as the nap ended, or its wake-up was lost.
+    SHMRPC_LOG(kInfo) << "connection to " << *peer_
+                      << ": something had come without a wake-up";
     return true;
   }
   if (platform::MonotonicNowNs() >= call->deadline_ns) return false;
