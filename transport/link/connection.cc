@@ -123,7 +123,9 @@ absl::Status Connection::Send(const OutgoingFrame& frame,
     }
     block = *std::move(allocated);
     const bool written = Guarded(*block.view, [&] {
-      memcpy(block.data, frame.metadata.data(), frame.metadata.size());
+      if (!frame.metadata.empty()) {
+        memcpy(block.data, frame.metadata.data(), frame.metadata.size());
+      }
       write(block.data + frame.metadata.size());
     });
     if (!written) {

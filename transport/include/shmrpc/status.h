@@ -10,7 +10,8 @@
 namespace shmrpc {
 
 // gRPC's status codes (statuscodes.md of the gRPC documentation).
-enum StatusCode {
+// A fixed underlying type: any number may come from another process.
+enum StatusCode : int {
   OK = 0,
   CANCELLED = 1,
   UNKNOWN = 2,
