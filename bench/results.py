@@ -19,6 +19,19 @@ def split(name):
     return scenario, peer, arguments[0] if arguments else ""
 
 
+# More cores than this used by others, and a measurement counts as disturbed: two
+# processes that spin on two cores show any third one.
+MAX_FOREIGN_CORES = 0.15
+
+
+def is_disturbed(entry):
+    return entry["foreign_cores"] > MAX_FOREIGN_CORES
+
+
+def _preferably_sound(entries):
+    return [e for e in entries if not is_disturbed(e)] or entries
+
+
 class Results:
     """One Google Benchmark entry per name and round."""
 
@@ -35,26 +48,32 @@ class Results:
         return [e["real_time"] for e in self._entries.get(name, [])]
 
     def median_ns(self, name):
-        times = self.times_ns(name)
-        return statistics.median(times) if times else None
+        """Median over undisturbed rounds, or over all if there are none; which."""
+        entries = self._entries.get(name, [])
+        times = [e["real_time"] for e in _preferably_sound(entries)]
+        return (statistics.median(times) if times else None), not all(map(is_disturbed, entries))
 
     def ratio(self, name, base):
-        """Median over rounds of name's time / base's, or None.
+        """Median over rounds of name's time / base's; how many sound rounds it rests on.
 
         Both were measured within the same second or two, so what slows the
-        machine down for longer than that cancels out.
+        machine down for longer than that cancels out. Rounds in which either was
+        disturbed do not count, unless there is no other: a disturbance slows
+        a spinning peer down a thousandfold and a sleeping one hardly at all. The
+        ratio is None if not both were measured.
         """
-        pairs = list(zip(self.times_ns(name), self.times_ns(base)))
-        return statistics.median(a / b for a, b in pairs) if pairs else None
+        pairs = list(zip(self._entries.get(name, []), self._entries.get(base, [])))
+        sound = [p for p in pairs if not any(map(is_disturbed, p))]
+        ratios = [a["real_time"] / b["real_time"] for a, b in sound or pairs]
+        return (statistics.median(ratios) if ratios else None), len(sound)
 
     def noisy(self):
         """Names whose slowest round took more than twice as long as the fastest."""
         return [n for n in self._entries if max(self.times_ns(n)) > 2 * min(self.times_ns(n))]
 
-    def disturbed(self, max_foreign_cores):
+    def disturbed(self):
         """Names of which a round was measured beside other busy processes."""
-        return [n for n, entries in self._entries.items()
-                if any(e["foreign_cores"] > max_foreign_cores for e in entries)]
+        return [n for n, entries in self._entries.items() if any(map(is_disturbed, entries))]
 
     def to_json(self, context):
         benchmarks = []
@@ -64,7 +83,7 @@ class Results:
                     entry, name=name, run_name=name, family_index=family,
                     per_family_instance_index=0, run_type="iteration",
                     repetitions=len(entries), repetition_index=index))
-            benchmarks += self._aggregates(name, family, entries)
+            benchmarks += self._aggregates(name, family, _preferably_sound(entries))
         return {"context": context, "benchmarks": benchmarks}
 
     @staticmethod

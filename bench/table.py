@@ -1,4 +1,7 @@
-"""The result as text: one table per scenario, a row per arguments, and the goals."""
+"""The result as text: one table per scenario, a row per arguments, and the goals.
+
+A figure followed by "?" was measured on a busy machine only.
+"""
 
 from results import split
 
@@ -16,16 +19,18 @@ GOALS = [
 ]
 
 
-def _time(ns):
+def _time(ns, sound):
     if ns is None:
         return "-"
     for unit, scale in (("ns", 1), ("us", 1e3), ("ms", 1e6)):
-        if ns < 1000 * scale or unit == "ms":
-            return "%.3g %s" % (ns / scale, unit) if ns < 999.5 * scale else "%.0f %s" % (ns / scale, unit)
+        if ns < 999.5 * scale or unit == "ms":
+            return "%.3g %s" % (ns / scale, unit) + ("" if sound else " ?")
 
 
-def _ratio(value):
-    return "-" if value is None else "%.3g x" % value if value < 100 else "%.0f x" % value
+def _ratio(value, sound):
+    if value is None:
+        return "-"
+    return ("%.3g x" if value < 100 else "%.0f x") % value + ("" if sound else " ?")
 
 
 def _bytes(arguments):
@@ -59,13 +64,15 @@ def lines(results):
             def name(peer):
                 return "/".join(filter(None, (scenario, peer, arguments)))
             rows.append([_bytes(arguments)] +
-                        [_time(results.median_ns(name(p))) for p in peers] +
-                        [_ratio(results.ratio(name(a), name(b))) for a, b in ratios])
+                        [_time(*results.median_ns(name(p))) for p in peers] +
+                        [_ratio(*results.ratio(name(a), name(b))) for a, b in ratios])
         yield from _aligned(rows)
         yield ""
     for name, base, relation, bound in GOALS:
-        ratio = results.ratio(name, base)
-        if ratio is not None:
-            met = ratio <= bound if relation == "at most" else ratio >= bound
-            yield "%s: %s / %s = %s (goal: %s %d)" % (
-                "met" if met else "MISSED", name, base, _ratio(ratio), relation, bound)
+        ratio, sound = results.ratio(name, base)
+        if ratio is None:
+            continue
+        met = ratio <= bound if relation == "at most" else ratio >= bound
+        verdict = "undecided (the machine was busy)" if not sound else "met" if met else "MISSED"
+        yield "%s: %s / %s = %s (goal: %s %d; %d undisturbed rounds)" % (
+            verdict, name, base, _ratio(ratio, sound), relation, bound, sound)

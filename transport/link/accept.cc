@@ -1,5 +1,6 @@
 #include "transport/link/accept.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,7 @@ using memory::LobbySlots;
 using platform::Guarded;
 
 constexpr int64_t kSecondNs = 1000 * 1000 * 1000;
+constexpr int64_t kCenturyNs = int64_t{100} * 365 * 24 * 3600 * kSecondNs;
 
 // A private copy of the client's header.
 struct HeaderCopy {
@@ -159,11 +161,15 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     return;
   }
   mapping->Unlink();
+  // Not mapped if it cannot be one: an enormous object would take the address
+  // space, on Windows the memory, of everybody.
   if (mapping->size_bytes() <
-      memory::ConnectionSizeBytes(memory::kMinRingSizeBytes)) {
+          memory::ConnectionSizeBytes(memory::kMinRingSizeBytes) ||
+      mapping->size_bytes() >
+          memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes)) {
     SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
-                         << claimed_pid << " has only " << mapping->size_bytes()
-                         << " bytes";
+                         << claimed_pid << " has " << mapping->size_bytes()
+                         << " bytes: no connection has";
     return;
   }
   auto view =
@@ -212,8 +218,11 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     accepted.connection =
         std::make_unique<Connection>(memory::kServerSide, std::move(parts));
     // The header is at most as old as the connect's time-out, and never from
-    // the future: anything else is another clock.
-    const int64_t age_ns = now_ns - header.client_clock_ns;
+    // the future: anything else is another clock. Clamped first: it is whatever
+    // the client wrote, and the difference must not overflow.
+    const int64_t client_now_ns =
+        std::min(std::max(header.client_clock_ns, -kCenturyNs), kCenturyNs);
+    const int64_t age_ns = now_ns - client_now_ns;
     if (age_ns < 0 || age_ns > 60 * kSecondNs)
       accepted.clock_offset_ns = age_ns;
     Connection* connection = accepted.connection.get();

@@ -109,12 +109,26 @@ int Offer(LobbySlots* slots, const Nonce& nonce, uint32_t pid) {
   return -1;
 }
 
-// Takes an offer back that nobody looked at.
-void Withdraw(LobbySlots* slots, int index, uint32_t pid) {
-  uint64_t expected = static_cast<uint64_t>(pid) << 32 | memory::kSlotOffered;
-  // Relaxed: nothing is published; if the server was faster, nothing happens.
-  slots->slots[index].state.compare_exchange_strong(expected, memory::kSlotFree,
-                                                    std::memory_order_relaxed);
+// Takes an offer back that nobody looked at. If the server was faster, the slot
+// may hold the offer of another thread of this process by now: that one stays.
+void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
+  AcceptSlot& slot = slots->slots[index];
+  const uint64_t owner = static_cast<uint64_t>(pid) << 32;
+  uint64_t expected = owner | memory::kSlotOffered;
+  // Claimed, nobody else touches it. SYNC(slot-offered): acquire pairs with the
+  // release of whoever offered it.
+  if (!slot.state.compare_exchange_strong(
+          expected, owner | memory::kSlotClaimed, std::memory_order_acquire)) {
+    return;
+  }
+  // Relaxed: ordered by the acquire above.
+  const bool ours =
+      slot.nonce[0].load(std::memory_order_relaxed) == nonce.high &&
+      slot.nonce[1].load(std::memory_order_relaxed) == nonce.low;
+  // SYNC(slot-offered), if it is put back; its client rings again.
+  slot.state.store(
+      ours ? uint64_t{memory::kSlotFree} : owner | memory::kSlotOffered,
+      std::memory_order_release);
 }
 
 }  // namespace
@@ -202,7 +216,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
     const int64_t now_ns = platform::MonotonicNowNs();
     if (now_ns >= deadline_ns) {
       if (slot >= 0) {
-        Guarded(**slots_view, [&] { Withdraw(slots, slot, self.pid); });
+        Guarded(**slots_view, [&] { Withdraw(slots, slot, nonce, self.pid); });
       }
       return absl::DeadlineExceededError(absl::StrCat(
           address.ToString(), ": its server (pid ", server->process.pid,

@@ -1,10 +1,12 @@
 #include "transport/link/connection.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "transport/link/doorbell.h"
+#include "transport/platform/cpu.h"
 #include "transport/platform/fork.h"
 #include "transport/platform/guard.h"
 
@@ -27,18 +29,19 @@ struct Connection::Record {
   OutgoingFrame::Write write;
   bool has_write = false;
 
-  // Everything but the first word, which publishes.
-  void WriteTo(uint8_t* to) const {
+  // Everything but the first word, which publishes. The body first: the
+  // header's line is the one the peer polls.
+  void WriteTo(uint8_t* to, uint64_t body_offset) const {
+    uint8_t* body = to + body_offset;
+    if (fixed_bytes != 0) memcpy(body, fixed, fixed_bytes);
+    if (!metadata.empty()) memcpy(body, metadata.data(), metadata.size());
+    if (has_write) write(body + metadata.size());
     FrameHeader* header = reinterpret_cast<FrameHeader*>(to);
     header->call_id = fields.call_id;
     header->aux = fields.aux;
     header->deadline_ns = fields.deadline_ns;
     header->metadata_bytes = fields.metadata_bytes;
     header->returned_block = fields.returned_block;
-    uint8_t* body = to + sizeof(FrameHeader);
-    if (fixed_bytes != 0) memcpy(body, fixed, fixed_bytes);
-    if (!metadata.empty()) memcpy(body, metadata.data(), metadata.size());
-    if (has_write) write(body + metadata.size());
   }
   uint64_t Word() const {
     return memory::RecordWord(fields.record_bytes, fields.kind, fields.flags);
@@ -75,6 +78,9 @@ Connection::Connection(memory::Side side, Parts parts)
       peer_side_(Other(side)),
       fork_generation_(platform::ForkGeneration()),
       parts_(std::move(parts)),
+      max_inline_bytes_(std::min(
+          kMaxInlineBytes, memory::MaxRecordBytes(parts_.ring_size_bytes) -
+                               memory::BodyOffset(UINT32_MAX))),
       page_(reinterpret_cast<ConnectionPage*>(parts_.view.data())),
       producer_(MakeProducer(page_, side_, parts_.ring_size_bytes)),
       consumer_(MakeConsumer(page_, peer_side_, parts_.ring_size_bytes)),
@@ -101,14 +107,20 @@ absl::Status Connection::Send(const OutgoingFrame& frame,
   record.fields.returned_block = frame.returned_block;
 
   memory::Block block;
-  if (body_bytes <= kMaxInlineBytes) {
+  if (body_bytes <= max_inline_bytes_) {
     record.fields.record_bytes =
         static_cast<uint32_t>(sizeof(FrameHeader) + body_bytes);
     record.metadata = frame.metadata;
     record.has_write = frame.message_bytes != 0;
   } else {
     auto allocated = arena_sender_.Allocate(body_bytes);
-    if (!allocated.ok()) return allocated.status();
+    if (!allocated.ok()) {
+      // Anything but a lack of memory will not get better.
+      if (!absl::IsResourceExhausted(allocated.status())) {
+        Fail(allocated.status());
+      }
+      return allocated.status();
+    }
     block = *std::move(allocated);
     const bool written = Guarded(*block.view, [&] {
       memcpy(block.data, frame.metadata.data(), frame.metadata.size());
@@ -153,17 +165,11 @@ void Connection::PushOrKeep(const Record& record, bool* rang) {
   if (backlog_.empty() && Push(record, rang) != PushResult::kFull) return;
   if (broken()) return;
   std::string bytes(record.fields.record_bytes, '\0');
-  record.WriteTo(reinterpret_cast<uint8_t*>(&bytes[0]));
+  record.WriteTo(reinterpret_cast<uint8_t*>(&bytes[0]), sizeof(FrameHeader));
   const uint64_t word = record.Word();
   memcpy(&bytes[0], &word, sizeof(word));
   backlog_.push_back(std::move(bytes));
   has_backlog_.store(true, std::memory_order_relaxed);
-  // The mark first, then one more look: see doorbell.h.
-  if (!Guarded(parts_.view,
-               [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
-    FailPoisoned();
-    return;
-  }
   FlushLocked();
 }
 
@@ -173,9 +179,10 @@ Connection::PushResult Connection::Push(const Record& record, bool* rang) {
   // One guarded piece: reserve, fill, publish, and look whether to ring.
   const bool alive = Guarded(parts_.view, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     uint8_t* to = nullptr;
-    reserved = producer_.Reserve(record.fields.record_bytes, &to);
+    const uint64_t record_bytes = record.fields.record_bytes;
+    reserved = producer_.Reserve(memory::SpaceBytes(record_bytes), &to);
     if (reserved != RingProducer::Result::kOk) return;
-    record.WriteTo(to);
+    record.WriteTo(to, memory::BodyOffset(record_bytes));
     producer_.Publish(record.Word());
     ring = Doorbell::TakeMark(&page_->side[peer_side_].parked);
   });
@@ -206,6 +213,7 @@ void Connection::Flush() {
 }
 
 void Connection::FlushLocked() {
+  bool marked = false;
   while (!backlog_.empty() && !broken()) {
     const std::string& bytes = backlog_.front();
     Record record{{}, nullptr, 0, {}, WriteNothing, false};
@@ -223,7 +231,20 @@ void Connection::FlushLocked() {
     record.fields.returned_block = header->returned_block;
     record.fixed = bytes.data() + sizeof(FrameHeader);
     record.fixed_bytes = bytes.size() - sizeof(FrameHeader);
-    if (Push(record, nullptr) == PushResult::kFull) return;
+    if (Push(record, nullptr) == PushResult::kFull) {
+      if (marked) return;
+      // The mark first, then one more look: see doorbell.h. Each time anew: the
+      // peer took the last mark down when it rang, which freed room for some of
+      // the backlog only.
+      if (!Guarded(parts_.view,
+                   [&] { Doorbell::Park(&page_->side[side_].wants_space); })) {
+        FailPoisoned();
+        return;
+      }
+      marked = true;
+      continue;
+    }
+    marked = false;
     backlog_.pop_front();
     if (backlog_.empty()) has_backlog_.store(false, std::memory_order_relaxed);
   }
@@ -238,6 +259,20 @@ bool Connection::HasRecord() {
   return word != 0 && !broken();
 }
 
+bool Connection::Poll(int polls) {
+  bool found = false;
+  if (!Guarded(parts_.view, [&] {
+        for (int i = 0; i < polls && !found; ++i) {
+          found = consumer_.Peek() != 0;
+          if (!found) platform::CpuRelax();
+        }
+      })) {
+    FailPoisoned();
+    return false;
+  }
+  return found;
+}
+
 bool Connection::Next(Frame* frame) {
   for (;;) {
     if (broken()) return false;
@@ -246,22 +281,27 @@ bool Connection::Next(Frame* frame) {
     FrameFields fields;
     BlockRef ref{};
     SegmentInfo segment{};
-    const uint8_t* record = nullptr;
+    const uint8_t* body_data = nullptr;
+    uint64_t space_bytes = 0;
     const bool alive = Guarded(parts_.view, [&] {
       const uint64_t word = consumer_.Peek();
       if (word == 0) return;
       fields.record_bytes = memory::RecordSize(word);
       fields.kind = memory::RecordKind(word);
       fields.flags = memory::RecordFlags(word);
-      if (!consumer_.FitsRecord(fields.record_bytes, fields.kind)) {
+      const bool pad = fields.kind == memory::kFramePad;
+      space_bytes =
+          pad ? fields.record_bytes : memory::SpaceBytes(fields.record_bytes);
+      if (!consumer_.FitsRecord(space_bytes, fields.kind) ||
+          fields.record_bytes < sizeof(FrameHeader)) {
         found = kMisfit;
         return;
       }
-      if (fields.kind == memory::kFramePad) {
+      if (pad) {
         found = kPad;
         return;
       }
-      record = consumer_.data();
+      const uint8_t* record = consumer_.data();
       const FrameHeader* header = reinterpret_cast<const FrameHeader*>(record);
       fields.call_id = header->call_id;
       fields.aux = header->aux;
@@ -269,10 +309,10 @@ bool Connection::Next(Frame* frame) {
       fields.metadata_bytes = header->metadata_bytes;
       fields.returned_block = header->returned_block;
       const uint64_t body = fields.record_bytes - sizeof(FrameHeader);
-      if (body >= sizeof(ref))
-        memcpy(&ref, record + sizeof(*header), sizeof(ref));
+      body_data = record + memory::BodyOffset(fields.record_bytes);
+      if (body >= sizeof(ref)) memcpy(&ref, body_data, sizeof(ref));
       if (body >= sizeof(segment)) {
-        memcpy(&segment, record + sizeof(*header), sizeof(segment));
+        memcpy(&segment, body_data, sizeof(segment));
       }
       found = kRecord;
     });
@@ -288,7 +328,7 @@ bool Connection::Next(Frame* frame) {
                        ", cannot stand where it stands")));
       return false;
     }
-    consumer_.Advance(fields.record_bytes);
+    consumer_.Advance(space_bytes);
     if (found == kPad) continue;
     absl::Status valid = ValidateFrame(fields, peer_side_);
     if (!valid.ok()) {
@@ -296,7 +336,7 @@ bool Connection::Next(Frame* frame) {
                                             ": ", valid.message())));
       return false;
     }
-    frame->message = record + sizeof(FrameHeader);
+    frame->message = body_data;
     if (Interpret(fields, ref, segment, frame)) return true;
   }
 }
@@ -324,6 +364,11 @@ bool Connection::Interpret(const FrameFields& fields, const BlockRef& ref,
   frame->block_view = nullptr;
   if ((fields.flags & memory::kFlagBlock) != 0) {
     auto bytes = arena_receiver_.Resolve(ref);
+    // A number that cannot be given back: 1 + it would be "none".
+    if (bytes.ok() && ref.block == UINT32_MAX) {
+      Fail(absl::DataLossError("no block has this number"));
+      return false;
+    }
     if (!bytes.ok() || fields.metadata_bytes > bytes->size_bytes) {
       Fail(bytes.ok() ? absl::DataLossError("metadata longer than its block")
                       : bytes.status());
@@ -411,7 +456,20 @@ absl::Status Connection::status() const {
   return status_;
 }
 
-void Connection::RingPeer() { parts_.peer_event.Signal(); }
+void Connection::RingPeer() {
+  parts_.peer_event.Signal();
+  if (!parts_.peer_event.Gone()) return;
+  Fail(absl::DataLossError(absl::StrCat(
+      "connection ", parts_.name.name,
+      ": the word that wakes its peer is gone (truncated by some "
+      "process of this user)",
+      side_ == memory::kClientSide ? "; restart the server" : "")));
+}
+
+uint64_t Connection::Undelivered() {
+  absl::MutexLock lock(&send_mutex_);
+  return backlog_.size() + arena_sender_.LentBlocks();
+}
 
 uint64_t Connection::SizeBytes() const {
   return parts_.view.size_bytes() + arena_sender_.SizeBytes();

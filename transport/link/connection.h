@@ -46,6 +46,7 @@ namespace link {
 
 // Frames whose metadata and message are together at most this long travel in
 // the ring; a record may be a quarter of the ring, and leaves room for others.
+// In small rings the limit is what fits a record.
 constexpr uint64_t kMaxInlineBytes = 8 * 1024;
 
 class Connection {
@@ -87,6 +88,9 @@ class Connection {
   // Is there a record that Next has not looked at? For the look after Park.
   bool HasRecord();
 
+  // Looks for one up to `polls` times, with a pause between. True: found.
+  bool Poll(int polls);
+
   // Announces sleep (see doorbell.h) and gives back all taken ring space.
   // Afterwards the caller looks at HasRecord() and PeerClosed() once more.
   void Park();
@@ -107,7 +111,12 @@ class Connection {
   absl::Status status() const;
 
   // Rings the peer whatever its mark says: for a look-again after a time-out.
+  // Breaks the connection if the word to ring is gone: nobody would ever hear.
   void RingPeer();
+
+  // Frames that are not in the ring yet, and blocks the peer has yet to give
+  // back. Closing and destroying the connection loses those.
+  uint64_t Undelivered() ABSL_LOCKS_EXCLUDED(send_mutex_);
 
   // Bytes of the object and of both sides' segments as far as known here.
   uint64_t SizeBytes() const;
@@ -138,6 +147,7 @@ class Connection {
   const memory::Side peer_side_;
   const uint32_t fork_generation_;
   Parts parts_;
+  const uint64_t max_inline_bytes_;
   memory::ConnectionPage* const page_;
 
   absl::Mutex send_mutex_;

@@ -46,6 +46,12 @@ absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
         absl::StrCat(rule->name, " frame with flags ", fields.flags));
   }
   const uint64_t body = fields.record_bytes - sizeof(memory::FrameHeader);
+  if (fields.kind == memory::kFrameReturn &&
+      (fields.returned_block == 0 || body != 0)) {
+    // One that returns nothing could be repeated without end.
+    return absl::DataLossError(absl::StrCat(
+        "return frame of ", body, " bytes with block ", fields.returned_block));
+  }
   if ((fields.flags & memory::kFlagBlock) != 0) {
     if (body != sizeof(memory::BlockRef)) {
       return absl::DataLossError(absl::StrCat(

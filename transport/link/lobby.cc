@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "shmrpc/version.h"
+#include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
 
 namespace shmrpc {
@@ -14,6 +15,10 @@ namespace {
 using memory::LobbyIdentity;
 using memory::LobbySlots;
 using platform::NamedMapping;
+
+// How long a dead server's name may stay taken: half a second.
+constexpr int kStaleLooks = 100;
+constexpr int64_t kStaleLookNs = 5 * 1000 * 1000;
 
 // "greeter_server (pid 1234)"
 std::string DescribeProcess(uint32_t pid) {
@@ -50,6 +55,15 @@ absl::StatusOr<std::unique_ptr<Lobby>> Lobby::Create(
   if (!status.ok()) return status;
   for (const Address& a : addresses) {
     status = lobby->CreateIdentity(a);
+    // On Windows a client that just reads the identity of a server that has
+    // died holds it for a moment.
+    for (int i = 0; i < kStaleLooks && absl::IsAlreadyExists(status); ++i) {
+      if (!absl::IsNotFound(ReadIdentity(a).status())) break;
+      platform::Waiter().Wait(nullptr,
+                              platform::MonotonicNowNs() + kStaleLookNs);
+      status = lobby->CreateIdentity(a);
+    }
+    if (absl::IsAlreadyExists(status)) return NameTaken(a, status);
     if (!status.ok()) return status;
   }
   return lobby;
@@ -108,9 +122,6 @@ absl::Status Lobby::CreateIdentity(const Address& address) {
         identity->magic.store(memory::kLobbyMagic, std::memory_order_release);
         return absl::OkStatus();
       });
-  if (absl::IsAlreadyExists(mapping.status())) {
-    return NameTaken(address, mapping.status());
-  }
   if (!mapping.ok()) return mapping.status();
   identities_.push_back(*std::move(mapping));
   return absl::OkStatus();
@@ -161,7 +172,12 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address) {
         absl::StrCat(address.ToString(),
                      ": the object under its name was not made by shmrpc"));
   }
-  if (identity->layout_version != kLayoutVersion || !whole) {
+  if (identity->layout_version == kLayoutVersion && !whole) {
+    return absl::DataLossError(absl::StrCat(
+        address.ToString(), ": its identity has only ", view->size_bytes(),
+        " bytes, ", sizeof(LobbyIdentity), " are expected: it was truncated"));
+  }
+  if (identity->layout_version != kLayoutVersion) {
     const auto pid = mapping->CreatorPid();
     return absl::FailedPreconditionError(
         absl::StrCat(address.ToString(), ": its server", pid ? " " : "",

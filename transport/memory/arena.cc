@@ -82,6 +82,11 @@ absl::StatusOr<ArenaSender::Segment*> ArenaSender::AddSegment(
 }
 
 absl::StatusOr<Block> ArenaSender::AllocateLocked(uint64_t size_bytes) {
+  if (size_bytes == 0 || size_bytes > kMaxBlockBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("connection ", base_name_.name, ": a block of ",
+                     size_bytes, " bytes; the limit is ", kMaxBlockBytes));
+  }
   Segment* segment = nullptr;
   absl::optional<uint64_t> offset;
   for (const auto& s : segments_) {
@@ -143,6 +148,11 @@ uint64_t ArenaSender::SizeBytes() const {
   uint64_t total = 0;
   for (const auto& s : segments_) total += s.second->table.size_bytes();
   return total;
+}
+
+uint64_t ArenaSender::LentBlocks() const {
+  absl::MutexLock lock(&mutex_);
+  return lent_.size();
 }
 
 ArenaReceiver::ArenaReceiver(platform::ObjectName base_name, Side side)

@@ -13,10 +13,10 @@
 //
 // The sender allocates with private bookkeeping and believes the receiver only
 // that a block which is lent comes back. The receiver maps a segment when it is
-// announced and checks every reference against the size it mapped. Segments live as
-// long as their connection. A segment is
-// named after its connection, so the name is as unguessable as that one, and is
-// unlinked by the receiver as soon as it has mapped it.
+// announced and checks every reference against the size it mapped. Segments
+// live as long as their connection. A segment is named after its connection, so
+// the name is as unguessable as that one, and is unlinked by the receiver as
+// soon as it has mapped it.
 //
 // Thread rule: ArenaSender any thread; ArenaReceiver one at a time, but what
 // Resolve returned stays valid on any thread as long as its view is held.
@@ -47,6 +47,8 @@ constexpr uint64_t kMinSegmentBytes = 1 << 20;
 constexpr uint64_t kMaxSpareSegmentBytes = 64 << 20;
 // Most segments of one direction that exist at once.
 constexpr uint32_t kMaxSegments = 256;
+// Beyond what any system has, and far from overflow.
+constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 56;
 
 struct Block {
   BlockRef ref;
@@ -62,6 +64,7 @@ class ArenaSender {
   ~ArenaSender();
 
   // A block of `size_bytes`, lent until Return or Cancel of its number.
+  // INVALID_ARGUMENT for 0 and for more than kMaxBlockBytes.
   absl::StatusOr<Block> Allocate(uint64_t size_bytes);
 
   // Takes back a block that was never sent.
@@ -87,6 +90,9 @@ class ArenaSender {
 
   // Bytes of all segments.
   uint64_t SizeBytes() const;
+
+  // Blocks that are lent.
+  uint64_t LentBlocks() const;
 
  private:
   struct Segment;

@@ -246,6 +246,19 @@ static_assert(offsetof(FrameHeader, deadline_ns) == 16, "layout");
 static_assert(offsetof(FrameHeader, metadata_bytes) == 24, "layout");
 static_assert(offsetof(FrameHeader, returned_block) == 28, "layout");
 
+// Where the body of a record of `record_bytes` (header and body) begins. A body
+// that does not fit beside the header in the first cache line begins in the
+// second one: the consumer polls the first, and what is written slowly must not
+// lie there, or each look of the consumer's takes the line away from the
+// producer.
+constexpr uint64_t BodyOffset(uint64_t record_bytes) {
+  return record_bytes <= kCacheLine ? sizeof(FrameHeader) : kCacheLine;
+}
+// Bytes that such a record takes in the ring.
+constexpr uint64_t SpaceBytes(uint64_t record_bytes) {
+  return BodyOffset(record_bytes) + record_bytes - sizeof(FrameHeader);
+}
+
 // Where metadata and message lie, if not in the record.
 struct BlockRef {
   uint32_t segment;

@@ -143,6 +143,8 @@ class BasicRingConsumer {
       : data_(data), size_bytes_(size_bytes), consumed_(consumed) {}
 
   // First word of the next record, 0 if there is none yet. Skips no padding.
+  // Whoever has taken a whole ring without giving back sees its own old
+  // records.
   uint64_t Peek() const {
     // SYNC(record-published): acquire pairs with the release in Publish.
     return FirstWord(taken_)->load(std::memory_order_acquire);
@@ -151,13 +153,15 @@ class BasicRingConsumer {
   // Where the next record lies.
   const uint8_t* data() const { return data_ + (taken_ & (size_bytes_ - 1)); }
 
-  // Could a record of `bytes` stand here? A padding record may be longer than
-  // MaxRecordBytes but must reach exactly to the end.
+  // Could a record of `bytes` stand here? Padding reaches exactly to the end
+  // and is shorter than the record it makes room for. So it never fills a whole
+  // ring, two of them never follow each other, and nobody can keep us skipping
+  // padding for ever.
   bool FitsRecord(uint64_t bytes, uint8_t kind) const {
     const uint64_t left = size_bytes_ - (taken_ & (size_bytes_ - 1));
+    if (bytes > MaxRecordBytes(size_bytes_)) return false;
     if (kind == kFramePad) return bytes == left;
-    return bytes >= sizeof(FrameHeader) &&
-           bytes <= MaxRecordBytes(size_bytes_) && RoundUpToUnit(bytes) <= left;
+    return bytes >= sizeof(FrameHeader) && RoundUpToUnit(bytes) <= left;
   }
 
   // Takes the record of `bytes` that Peek found and FitsRecord allowed. Its

@@ -1,24 +1,12 @@
 #include <sched.h>
 #include <unistd.h>
 
-#if defined(__x86_64__) || defined(__i386__)
-#include <immintrin.h>
-#endif
-
 #include <cstddef>
 
 #include "transport/platform/cpu.h"
 
 namespace shmrpc {
 namespace platform {
-
-void CpuRelax() {
-#if defined(__x86_64__) || defined(__i386__)
-  _mm_pause();
-#elif defined(__aarch64__) || defined(__arm__)
-  asm volatile("yield" ::: "memory");
-#endif
-}
 
 void YieldThread() { sched_yield(); }
 

@@ -5,8 +5,6 @@
 namespace shmrpc {
 namespace platform {
 
-void CpuRelax() { YieldProcessor(); }
-
 void YieldThread() { SwitchToThread(); }
 
 int AvailableCores() {

@@ -49,6 +49,10 @@ class Event {
   // it where a fault of the word's view is guarded against (on Linux always).
   void Signal();
 
+  // True: the word is gone (Linux: truncated), and signals reach nobody. Known
+  // only after an access of this process has found out.
+  bool Gone() const;
+
  private:
   friend class Waiter;
   [[maybe_unused]] std::atomic<uint32_t>* word_ = nullptr;  // Linux

@@ -119,6 +119,8 @@ void Event::Signal() {
   Wake(word_, /*shared=*/true, 1);
 }
 
+bool Event::Gone() const { return view_ >= 0 && ViewIsPoisoned(view_); }
+
 struct Waiter::Impl {
   std::atomic<uint32_t> interrupted{0};
   // Old kernels: what a Wait sleeps on, for Interrupt to wake it.
@@ -165,7 +167,7 @@ WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
       return WaitResult::kSignaled;
     }
     // The exchange itself may have faulted, and the word is a page of ours now.
-    if (event != nullptr && event->view_ >= 0 && ViewIsPoisoned(event->view_)) {
+    if (event != nullptr && event->Gone()) {
       return WaitResult::kPoisoned;
     }
     if (deadline_ns != kNever && MonotonicNowNs() >= deadline_ns) {

@@ -65,6 +65,8 @@ Event::~Event() {
 
 void Event::Signal() { SetEvent(handle_); }
 
+bool Event::Gone() const { return false; }
+
 struct Waiter::Impl {
   HANDLE interrupted = nullptr;  // auto-reset
   HANDLE timer = nullptr;        // made when first needed

@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include <atomic>
 #include <mutex>
 
 #include "transport/platform/module.h"
@@ -60,6 +60,20 @@ void CallPrevious(int signal_number, siginfo_t* info, void* context) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+// The bare system call: mmap(3) is not on the list of async-signal-safe
+// functions, and sanitizers replace it by one of theirs, which is not either.
+bool MapZeros(const AddressRange& range) {
+#ifdef SYS_mmap2
+  constexpr long kMmap = SYS_mmap2;  // 32-bit systems
+#else
+  constexpr long kMmap = SYS_mmap;
+#endif
+  const long result = syscall(kMmap, range.begin, range.end - range.begin,
+                              PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1L, 0L);
+  return result != -1;
+}
+
 void OnSigbus(int signal_number, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   AddressRange range;
@@ -70,10 +84,7 @@ void OnSigbus(int signal_number, siginfo_t* info, void* context) {
   if (view >= 0) {
     // First the mark, then the zeros: see PoisonView.
     PoisonView(view);
-    void* const zeros = mmap(reinterpret_cast<void*>(range.begin),
-                             range.end - range.begin, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (zeros != MAP_FAILED) {
+    if (MapZeros(range)) {
       errno = saved_errno;
       return;
     }

@@ -83,6 +83,7 @@ TEST(GuardPosix, ErrnoSurvivesAFault) {
 SHMRPC_TEST_ROLE(sent_sigbus) {
   if (!args.empty() && args[0] == "ignored") signal(SIGBUS, SIG_IGN);
   Mapped mapped;
+  mapped.mapping.Unlink();  // no name is left when this process dies
   Guarded(mapped.view, [&] { raise(SIGBUS); });
   SendLine("still here");
   return 0;
@@ -127,6 +128,7 @@ SHMRPC_TEST_ROLE(one_shot_handler) {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGBUS, &action, nullptr);
   Mapped mapped;
+  mapped.mapping.Unlink();
   if (sigsetjmp(jump, 1) == 0) {
     FaultOutsideAnyView();
   } else {

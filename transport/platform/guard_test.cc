@@ -158,6 +158,15 @@ TEST(Guard, ThousandViewsAreAllGuarded) {
   }
 }
 
+// There is room for 65536 at a time.
+TEST(Guard, RegistrationsAreUsedAgain) {
+  Mapped mapped("reused");
+  for (int i = 0; i < 70000; ++i) {
+    auto view = mapped.mapping.Map(0, 4096, Access::kReadOnly);
+    ASSERT_TRUE(view.ok()) << i << ": " << view.status();
+  }
+}
+
 TEST(Guard, ManyThreadsFaultAtOnceAndAllAreTold) {
   Mapped mapped("threads");
   mapped.Break();
@@ -196,6 +205,7 @@ TEST(Guard, RegistryStandsChangesDuringFaults) {
 SHMRPC_TEST_ROLE(fault_elsewhere) {
   if (!args.empty() && args[0] == "own_handler") ExitWithCodeOnFault(23);
   Mapped mapped("elsewhere");
+  mapped.mapping.Unlink();  // no name is left when this process dies
   SendLine("about to fault");
   Guarded(mapped.view, [] { FaultOutsideAnyView(); });
   SendLine("still here");
@@ -219,6 +229,7 @@ TEST(Guard, FaultElsewhereReachesTheProgramsOwnHandler) {
 // The addresses of a view that is gone are not ours any more.
 SHMRPC_TEST_ROLE(fault_after_unmap) {
   Mapped mapped("gone");
+  mapped.mapping.Unlink();
   volatile uint8_t* const data = mapped.view.data();
   mapped.view = View();
   ReplaceByFaultingMemory(const_cast<uint8_t*>(data), kSize);

@@ -2,11 +2,19 @@
 // forks.
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
@@ -73,12 +81,64 @@ SHMRPC_TEST_ROLE(forking_creator) {
   if (!mapping.ok()) return 1;
   const pid_t child = fork();
   if (child == 0) {
+    SendLine(absl::StrCat(getpid()));  // by then fork() is through in it, too
     close(1);
     while (true) pause();
   }
-  SendLine(absl::StrCat(child));
   std::string line;
   ReceiveLine(&line);
+  return 0;
+}
+
+// A file system that cannot make nameless files: openat(O_TMPFILE) fails.
+SHMRPC_TEST_ROLE(without_tmpfile) {
+  constexpr uint32_t kTmpfileBit = 020000000;
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kTmpfileBit, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+  const ObjectName name{Scope::kLocal, args.at(0)};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0 ||
+      open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) >= 0) {
+    return 2;
+  }
+  auto mapping = NamedMapping::Create(name, 4096, {});
+  if (!mapping.ok()) return 3;
+  if (NamedMapping::Create(name, 4096, {}).ok()) return 4;
+  SendLine("ready");
+  std::string line;
+  ReceiveLine(&line);
+  return 0;
+}
+
+// A tmpfs of 1 MiB of its own, and two objects that do not fit together.
+SHMRPC_TEST_ROLE(small_tmpfs) {
+  char directory[] = "/tmp/shmrpc-test.XXXXXX";
+  if (mkdtemp(directory) == nullptr) return 2;
+  // As root, or as a user who is root in a namespace of its own.
+  const bool mounted =
+      (unshare(CLONE_NEWNS) == 0 ||
+       unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) &&
+      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+      mount("tmpfs", directory, "tmpfs", 0, "size=1m") == 0;
+  if (!mounted) {
+    SendLine("cannot mount");
+    rmdir(directory);
+    return 0;
+  }
+  const auto path = [&](const char* file) {
+    return ObjectName{Scope::kCustom, absl::StrCat(directory, "/", file)};
+  };
+  auto first = NamedMapping::Create(path("first"), 700 << 10, {});
+  auto second = NamedMapping::Create(path("second"), 700 << 10, {});
+  SendLine(first.ok() ? second.status().ToString() : "first failed");
+  umount2(directory, MNT_DETACH);
+  rmdir(directory);
   return 0;
 }
 
@@ -195,6 +255,26 @@ TEST(MappingPosix, DescriptorsAreNotLeaked) {
     EXPECT_FALSE(again.ok());
   }
   EXPECT_EQ(count(), before);
+}
+
+TEST(MappingPosix, FullFileSystemIsResourceExhaustedWithAdvice) {
+  const std::string said = SpawnRole("small_tmpfs").ReadLine().value_or("");
+  if (said == "cannot mount") GTEST_SKIP() << said;
+  EXPECT_THAT(said, ::testing::StartsWith("RESOURCE_EXHAUSTED"));
+  EXPECT_THAT(said, HasSubstr("second\" of 716800 bytes"));
+  EXPECT_THAT(said, HasSubstr("is full"));
+  EXPECT_THAT(said, HasSubstr("--shm-size"));
+}
+
+TEST(MappingPosix, FileSystemWithoutNamelessFilesWorks) {
+  const TestName name("tmpname");
+  Subprocess creator = SpawnRole("without_tmpfile", {name.name});
+  ASSERT_EQ(creator.ReadLine(), "ready");
+  EXPECT_THAT(Leftovers(name.name), ElementsAre(name.name));
+  EXPECT_EQ(NamedMapping::Open(name, {})->CreatorPid(), creator.pid());
+  creator.CloseStdin();
+  EXPECT_EQ(creator.Wait().code, 0);
+  EXPECT_THAT(Leftovers(name.name), IsEmpty());
 }
 
 TEST(CreatorPid, OtherProcessSeesTheCreatorWhileItHolds) {

@@ -2,6 +2,7 @@
 
 #include "transport/platform/mapping.h"
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -78,6 +79,31 @@ SHMRPC_TEST_ROLE(opener) {
   return 0;
 }
 
+// The words of an object by which leavers meet.
+struct Meeting {
+  std::atomic<int> arrived;
+  std::atomic<int> go;
+};
+
+// Holds args[0] + "." + round, waits there for all, and leaves, args[1] times.
+SHMRPC_TEST_ROLE(leaver) {
+  int rounds = 0;
+  if (!absl::SimpleAtoi(args.at(1), &rounds)) return 2;
+  for (int round = 0; round < rounds; ++round) {
+    const ObjectName name{Scope::kLocal, absl::StrCat(args.at(0), ".", round)};
+    auto mapping = NamedMapping::Open(name, {});
+    while (!mapping.ok()) mapping = NamedMapping::Open(name, {});
+    auto view = mapping->Map(0, 4096, Access::kReadWrite);
+    if (!view.ok()) return 3;
+    auto* const meeting = reinterpret_cast<Meeting*>(view->data());
+    ++meeting->arrived;
+    while (meeting->go == 0) std::this_thread::yield();
+    mapping = NamedMapping();
+    SendLine("left");
+  }
+  return 0;
+}
+
 // Creates and leaves args[0] as fast as it can, args[1] times.
 SHMRPC_TEST_ROLE(churner) {
   int rounds = 0;
@@ -87,8 +113,9 @@ SHMRPC_TEST_ROLE(churner) {
     const ObjectName name{Scope::kLocal, args.at(0)};
     if (i % 2 == 0) {
       created += NamedMapping::Create(name, 4096, {}).ok();
-    } else {
-      created += NamedMapping::Open(name, {}).ok();
+    } else if (auto held = NamedMapping::Open(name, {}); held.ok()) {
+      // As long as it is held, nobody else gets the name.
+      if (NamedMapping::Create(name, 4096, {}).ok()) return 3;
     }
   }
   SendLine(absl::StrCat(created));
@@ -340,12 +367,35 @@ TEST(MappingProcesses, HolderAnswersHeld) {
   EXPECT_EQ(holder.ReadLine(), "yes");
 }
 
+// Two that leave at once must not each leave the name to the other.
+TEST(MappingProcesses, HoldersLeavingAtOnceLeaveNoName) {
+  const TestName name("leavers");
+  constexpr int kRounds = 100;
+  std::vector<Subprocess> leavers;
+  for (int i = 0; i < 2; ++i) {
+    leavers.push_back(SpawnRole("leaver", {name.name, absl::StrCat(kRounds)}));
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    const ObjectName object = name.WithSuffix(absl::StrCat(".", round));
+    auto mapping = NamedMapping::Create(object, 4096, {});
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    auto view = mapping->Map(0, 4096, Access::kReadWrite);
+    ASSERT_TRUE(view.ok()) << view.status();
+    auto* const meeting = reinterpret_cast<Meeting*>(view->data());
+    while (meeting->arrived != 2) std::this_thread::yield();
+    mapping = NamedMapping();
+    meeting->go = 1;
+    for (Subprocess& leaver : leavers) ASSERT_EQ(leaver.ReadLine(), "left");
+    ASSERT_THAT(Leftovers(object.name), IsEmpty()) << "round " << round;
+  }
+}
+
 // Many processes fight for one name; whatever the order, nothing stays.
 TEST(MappingProcesses, ChurnOfOneNameLeavesNothing) {
   const TestName name("churn");
   std::vector<Subprocess> churners;
   for (int i = 0; i < 4; ++i) {
-    churners.push_back(SpawnRole("churner", {name.name, "300"}));
+    churners.push_back(SpawnRole("churner", {name.name, "3000"}));
   }
   int created = 0;
   for (Subprocess& churner : churners) {

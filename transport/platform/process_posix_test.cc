@@ -6,15 +6,16 @@
 #include <memory>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 #include "transport/platform/process.h"
+#include "transport/platform/testing/notification.h"
 #include "transport/platform/testing/watchdog.h"
 
 namespace shmrpc {
 namespace platform {
 namespace {
 
+using ::shmrpc::testing::Notification;
 using ::shmrpc::testing::Watchdog;
 
 TEST(ProcessPosix, ZombieIsDead) {
@@ -28,10 +29,10 @@ TEST(ProcessPosix, ZombieIsDead) {
   const auto id = ProcessWithPid(static_cast<uint32_t>(child));
   ASSERT_TRUE(id.ok()) << id.status();
   EXPECT_FALSE(IsAlive(*id));
-  absl::Notification dead;
+  Notification dead;
   auto watch = DeathWatch::Start(*id, [&] { dead.Notify(); });
   ASSERT_TRUE(watch.ok()) << watch.status();
-  dead.WaitForNotification();
+  dead.Wait();
   waitpid(child, nullptr, 0);
 }
 
@@ -49,11 +50,11 @@ TEST(ProcessPosix, ForkedChildStartsItsOwnWatchThread) {
     }
     const auto id = ProcessWithPid(static_cast<uint32_t>(grandchild));
     if (!id.ok()) _exit(1);
-    absl::Notification dead;
+    Notification dead;
     auto watch = DeathWatch::Start(*id, [&] { dead.Notify(); });
     if (!watch.ok()) _exit(2);
     if (!KillProcess(id->pid).ok()) _exit(3);
-    dead.WaitForNotification();
+    dead.Wait();
     _exit(42);
   }
   int status = 0;

@@ -11,9 +11,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "transport/platform/testing/notification.h"
 #include "transport/platform/testing/role.h"
 #include "transport/platform/testing/subprocess.h"
 #include "transport/platform/testing/watchdog.h"
@@ -22,6 +22,7 @@ namespace shmrpc {
 namespace platform {
 namespace {
 
+using ::shmrpc::testing::Notification;
 using ::shmrpc::testing::ReceiveLine;
 using ::shmrpc::testing::SelfExecutable;
 using ::shmrpc::testing::SendLine;
@@ -112,14 +113,14 @@ TEST(DeathWatch, KilledProcessIsReportedOnce) {
   Watchdog dog;
   Idler child;
   std::atomic<int> calls{0};
-  absl::Notification dead;
+  Notification dead;
   auto watch = DeathWatch::Start(child.id, [&] {
     if (++calls == 1) dead.Notify();
   });
   ASSERT_TRUE(watch.ok()) << watch.status();
   EXPECT_EQ(calls, 0);
   child.Kill();
-  dead.WaitForNotification();
+  dead.Wait();
   watch->reset();
   EXPECT_EQ(calls, 1);
 }
@@ -127,11 +128,11 @@ TEST(DeathWatch, KilledProcessIsReportedOnce) {
 TEST(DeathWatch, ProcessThatEndsByItselfIsReported) {
   Watchdog dog;
   Idler child;
-  absl::Notification dead;
+  Notification dead;
   auto watch = DeathWatch::Start(child.id, [&] { dead.Notify(); });
   ASSERT_TRUE(watch.ok()) << watch.status();
   child.process.CloseStdin();
-  dead.WaitForNotification();
+  dead.Wait();
   EXPECT_FALSE(IsAlive(child.id));
 }
 
@@ -141,10 +142,10 @@ TEST(DeathWatch, EndedButUnreapedIsReportedSoon) {
   child.process.CloseStdin();
   while (IsAlive(child.id)) std::this_thread::yield();
   // Ended, and not waited for: the child still has its pid.
-  absl::Notification dead;
+  Notification dead;
   auto watch = DeathWatch::Start(child.id, [&] { dead.Notify(); });
   ASSERT_TRUE(watch.ok()) << watch.status();
-  dead.WaitForNotification();
+  dead.Wait();
 }
 
 TEST(DeathWatch, RecycledPidIsNotFound) {
@@ -162,11 +163,11 @@ TEST(DeathWatch, DestroyedBeforeTheDeathIsNotCalled) {
   auto dropped = DeathWatch::Start(child.id, [&] { called = true; });
   ASSERT_TRUE(dropped.ok());
   dropped->reset();
-  absl::Notification dead;
+  Notification dead;
   auto kept = DeathWatch::Start(child.id, [&] { dead.Notify(); });
   ASSERT_TRUE(kept.ok());
   child.Kill();
-  dead.WaitForNotification();
+  dead.Wait();
   kept->reset();
   EXPECT_FALSE(called);
 }
@@ -175,7 +176,7 @@ TEST(DeathWatch, DestructorWaitsForARunningCallback) {
   Watchdog dog;
   for (int round = 0; round < 20; ++round) {
     Idler child;
-    absl::Notification started;
+    Notification started;
     std::atomic<bool> finished{false};
     auto watch = DeathWatch::Start(child.id, [&] {
       started.Notify();
@@ -184,7 +185,7 @@ TEST(DeathWatch, DestructorWaitsForARunningCallback) {
     });
     ASSERT_TRUE(watch.ok());
     child.Kill();
-    started.WaitForNotification();
+    started.Wait();
     watch->reset();
     EXPECT_TRUE(finished);
   }
@@ -193,11 +194,11 @@ TEST(DeathWatch, DestructorWaitsForARunningCallback) {
 TEST(DeathWatch, CallbackMayDestroyItsOwnWatch) {
   Watchdog dog;
   Idler child;
-  absl::Notification ready;
-  absl::Notification dead;
+  Notification ready;
+  Notification dead;
   std::unique_ptr<DeathWatch> watch;
   auto started = DeathWatch::Start(child.id, [&] {
-    ready.WaitForNotification();
+    ready.Wait();
     watch.reset();
     dead.Notify();
   });
@@ -205,7 +206,7 @@ TEST(DeathWatch, CallbackMayDestroyItsOwnWatch) {
   watch = *std::move(started);
   ready.Notify();
   child.Kill();
-  dead.WaitForNotification();
+  dead.Wait();
   EXPECT_EQ(watch, nullptr);
 }
 
@@ -213,8 +214,8 @@ TEST(DeathWatch, CallbackMayWatchAnother) {
   Watchdog dog;
   Idler first;
   Idler second;
-  absl::Notification first_dead;
-  absl::Notification second_dead;
+  Notification first_dead;
+  Notification second_dead;
   absl::StatusOr<std::unique_ptr<DeathWatch>> second_watch;
   auto first_watch = DeathWatch::Start(first.id, [&] {
     second_watch = DeathWatch::Start(second.id, [&] { second_dead.Notify(); });
@@ -222,10 +223,10 @@ TEST(DeathWatch, CallbackMayWatchAnother) {
   });
   ASSERT_TRUE(first_watch.ok());
   first.Kill();
-  first_dead.WaitForNotification();
+  first_dead.Wait();
   ASSERT_TRUE(second_watch.ok()) << second_watch.status();
   second.Kill();
-  second_dead.WaitForNotification();
+  second_dead.Wait();
 }
 
 // More than the 64 handles that one Windows thread can wait for.
@@ -233,7 +234,7 @@ TEST(DeathWatch, HundredsOfWatchesAreAllCalled) {
   Watchdog dog;
   Idler child;
   std::atomic<int> calls{0};
-  absl::Notification all;
+  Notification all;
   constexpr int kWatches = 300;
   std::vector<std::unique_ptr<DeathWatch>> watches;
   for (int i = 0; i < kWatches; ++i) {
@@ -244,7 +245,7 @@ TEST(DeathWatch, HundredsOfWatchesAreAllCalled) {
     watches.push_back(*std::move(watch));
   }
   child.Kill();
-  all.WaitForNotification();
+  all.Wait();
   watches.clear();
   EXPECT_EQ(calls, kWatches);
 }

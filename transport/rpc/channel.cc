@@ -121,8 +121,11 @@ Status LocalChannel::BlockingUnaryCall(
       if (platform::MonotonicNowNs() >= deadline_ns) {
         return internal::DeadlineExceeded();
       }
+      // No memory here is nothing that waiting for the server cures.
       return Status(
-          StatusCode::UNAVAILABLE,
+          absl::IsResourceExhausted(connection.status())
+              ? StatusCode::RESOURCE_EXHAUSTED
+              : StatusCode::UNAVAILABLE,
           absl::StrCat("failed to connect to all addresses; last error: ",
                        absl::StatusCodeToString(connection.status().code()),
                        ": ", connection.status().message()));

@@ -24,11 +24,10 @@ struct ClientCall {
   };
 
   ClientCall(google::protobuf::MessageLite* response, int64_t deadline_ns,
-             int max_receive_bytes, platform::Waiter* waiter)
+             int max_receive_bytes)
       : response(response),
         deadline_ns(deadline_ns),
-        max_receive_bytes(max_receive_bytes),
-        waiter(waiter) {}
+        max_receive_bytes(max_receive_bytes) {}
 
   bool done() const {
     // SYNC(call-done): acquire pairs with the release of whoever finished it.
@@ -37,8 +36,9 @@ struct ClientCall {
 
   google::protobuf::MessageLite* const response;
   const int64_t deadline_ns;
-  const int max_receive_bytes;     // -1: no limit
-  platform::Waiter* const waiter;  // where the calling thread sleeps
+  const int max_receive_bytes;  // -1: no limit
+  // Where the calling thread sleeps; while the call is registered.
+  std::unique_ptr<platform::Waiter> waiter;
   uint32_t id = 0;
   bool rang = false;  // the request woke a sleeping server
 
@@ -51,6 +51,10 @@ struct ClientCall {
   const uint8_t* block_data = nullptr;
   uint64_t block_bytes = 0;
   uint32_t block = 0;
+
+  // The request is sent: the calling thread can take the lead. Under the
+  // connection's mutex.
+  bool awaiting = false;
 
   // Neighbours among the calls in flight. Under the connection's mutex.
   ClientCall* previous = nullptr;

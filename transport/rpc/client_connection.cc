@@ -16,9 +16,14 @@ namespace {
 
 // How long a caller polls before it sleeps: some tens of microseconds, about
 // the price of a sleep and a wake-up, so that polling at most doubles the wait.
-constexpr int kBusyPolls = 400;     // with a pause between
-constexpr int kPolls = 500;         // the rest giving the core away between
-constexpr int kPollsPerClock = 50;  // deadlines and death are checked so often
+// Each round looks many times with a pause between; the last ones give the core
+// away after each look.
+constexpr int kPollsPerRound = 50;
+constexpr int kBusyRounds = 8;
+constexpr int kRounds = 100;
+
+// Frames between two looks at the clock while they come without a pause.
+constexpr int kFramesPerClock = 64;
 
 constexpr uint32_t kSlotMask = 0xffff;
 constexpr size_t kMaxCalls = kSlotMask + 1;
@@ -27,16 +32,15 @@ constexpr size_t kMaxCalls = kSlotMask + 1;
 constexpr int64_t kNapsNs[] = {1000000, 10000000, 100000000, 1000000000};
 constexpr int kLongestNap = 3;
 
-platform::Waiter* ThreadWaiter() {
-  // A thread waits for one call at a time.
-  static thread_local platform::Waiter waiter;
-  return &waiter;
-}
-
 Status MemoryGone() {
   return Status(StatusCode::UNAVAILABLE,
                 "the connection's shared memory is gone (truncated, or the "
                 "system could not supply a page)");
+}
+
+bool Expired(const ClientCall& call) {
+  return call.deadline_ns != kInfiniteFutureNs &&
+         platform::MonotonicNowNs() >= call.deadline_ns;
 }
 
 Status NoMessage() {
@@ -59,8 +63,8 @@ absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
       link::Connect(address, deadline_ns, [raw] { raw->OnServerDeath(); });
   if (!link.ok()) return link.status();
   self->link_ = *std::move(link);
-  self->peer_ =
-      absl::StrCat(address.ToString(), "/", self->link_.connection->peer().pid);
+  self->peer_ = std::make_shared<const std::string>(absl::StrCat(
+      address.ToString(), "/", self->link_.connection->peer().pid));
   return self;
 }
 
@@ -85,24 +89,33 @@ void ClientConnection::OnServerDeath() {
   }
 }
 
-bool ClientConnection::Register(ClientCall* call) {
+bool ClientConnection::Register(ClientCall* call, uint32_t method_id,
+                                bool* bound) {
   absl::MutexLock lock(&mutex_);
   if (free_ids_.empty()) {
     if (slots_.size() == kMaxCalls) return false;
     free_ids_.push_back(static_cast<uint32_t>(slots_.size()));
     slots_.push_back(nullptr);
   }
+  if (spare_waiters_.empty()) {
+    spare_waiters_.push_back(std::make_unique<platform::Waiter>());
+  }
+  call->waiter = std::move(spare_waiters_.back());
+  spare_waiters_.pop_back();
   call->id = free_ids_.back();
   free_ids_.pop_back();
   slots_[call->id & kSlotMask] = call;
   call->next = in_flight_;
   if (in_flight_ != nullptr) in_flight_->previous = call;
   in_flight_ = call;
+  *bound = method_id < bound_methods_.size() && bound_methods_[method_id];
   return true;
 }
 
 void ClientConnection::Unregister(ClientCall* call) {
   slots_[call->id & kSlotMask] = nullptr;
+  // An interrupt that it may still hold ends the next call's first sleep early.
+  spare_waiters_.push_back(std::move(call->waiter));
   // Another generation: a late reply to this id finds nobody.
   free_ids_.push_back(call->id + static_cast<uint32_t>(kMaxCalls));
   if (call->next != nullptr) call->next->previous = call->previous;
@@ -111,9 +124,11 @@ void ClientConnection::Unregister(ClientCall* call) {
 
 void ClientConnection::PassLead() {
   for (ClientCall* call = in_flight_; call != nullptr; call = call->next) {
-    // Relaxed: states change under the mutex, which is held.
-    if (call->state.load(std::memory_order_relaxed) ==
-        ClientCall::State::kWaiting) {
+    // Not a thread that still writes its request, which may take long: if no
+    // other waits, it takes the lead itself when it is through. Relaxed: states
+    // change under the mutex, which is held.
+    if (call->awaiting && call->state.load(std::memory_order_relaxed) ==
+                              ClientCall::State::kWaiting) {
       call->waiter->Interrupt();
       return;
     }
@@ -126,15 +141,18 @@ Status ClientConnection::UnaryCall(const RpcMethod& method, int64_t deadline_ns,
                                    google::protobuf::MessageLite* response,
                                    int max_receive_bytes, bool* sent) {
   *sent = false;
-  ClientCall call(response, deadline_ns, max_receive_bytes, ThreadWaiter());
-  if (!Register(&call)) {
+  ClientCall call(response, deadline_ns, max_receive_bytes);
+  bool bound = false;
+  if (!Register(&call, method.id(), &bound)) {
     *sent = true;  // trying again would not help
     return Status(StatusCode::RESOURCE_EXHAUSTED,
-                  absl::StrCat("channel to ", peer_, ": ", kMaxCalls,
+                  absl::StrCat("channel to ", *peer_, ": ", kMaxCalls,
                                " calls are in flight already"));
   }
-  const absl::Status request_sent =
-      SendRequest(method, &call, request, request_bytes);
+  absl::Status request_sent = bound ? absl::OkStatus() : Bind(method);
+  if (request_sent.ok()) {
+    request_sent = SendRequest(method, &call, request, request_bytes);
+  }
   if (!request_sent.ok()) {
     *sent = absl::IsResourceExhausted(request_sent);
     absl::MutexLock lock(&mutex_);
@@ -148,29 +166,25 @@ Status ClientConnection::UnaryCall(const RpcMethod& method, int64_t deadline_ns,
   return std::move(call.status);
 }
 
+absl::Status ClientConnection::Bind(const RpcMethod& method) {
+  link::OutgoingFrame bind;
+  bind.kind = memory::kFrameBind;
+  bind.aux = method.id();
+  bind.metadata = method.name();
+  const absl::Status status = link_.connection->Send(bind);
+  if (!status.ok()) return status;
+  // Only now: a call of another thread that sees it is sent after the name.
+  absl::MutexLock lock(&mutex_);
+  if (bound_methods_.size() <= method.id()) {
+    bound_methods_.resize(method.id() + 1);
+  }
+  bound_methods_[method.id()] = true;
+  return status;
+}
+
 absl::Status ClientConnection::SendRequest(
     const RpcMethod& method, ClientCall* call,
     const google::protobuf::MessageLite& request, uint64_t request_bytes) {
-  link::Connection& connection = *link_.connection;
-  bool bound;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (bound_methods_.size() <= method.id()) {
-      bound_methods_.resize(method.id() + 1);
-    }
-    bound = bound_methods_[method.id()];
-  }
-  if (!bound) {
-    link::OutgoingFrame bind;
-    bind.kind = memory::kFrameBind;
-    bind.aux = method.id();
-    bind.metadata = method.name();
-    const absl::Status status = connection.Send(bind);
-    if (!status.ok()) return status;
-    // Only now: a call of another thread that sees it is sent after the name.
-    absl::MutexLock lock(&mutex_);
-    bound_methods_[method.id()] = true;
-  }
   link::OutgoingFrame open;
   open.kind = memory::kFrameOpen;
   open.has_message = true;
@@ -178,12 +192,13 @@ absl::Status ClientConnection::SendRequest(
   open.aux = method.id();
   open.deadline_ns = call->deadline_ns;
   open.message_bytes = request_bytes;
-  return connection.Send(
+  return link_.connection->Send(
       open, [&](uint8_t* to) { WriteMessage(request, to); }, &call->rang);
 }
 
 void ClientConnection::Await(ClientCall* call) {
   mutex_.Lock();
+  call->awaiting = true;
   while (!call->done()) {
     if (leader_ == nullptr) {
       leader_ = call;
@@ -196,7 +211,7 @@ void ClientConnection::Await(ClientCall* call) {
       call->waiter->Wait(nullptr, call->deadline_ns);
       mutex_.Lock();
     }
-    // Relaxed: states change under the mutex, which is held.
+    // Relaxed: states of others change under the mutex, which is held.
     if (call->deadline_ns != kInfiniteFutureNs &&
         call->state.load(std::memory_order_relaxed) ==
             ClientCall::State::kWaiting &&
@@ -206,7 +221,7 @@ void ClientConnection::Await(ClientCall* call) {
   }
   const bool expired = !call->done();
   Unregister(call);
-  if (leader_ == nullptr) PassLead();
+  if (leader_ == nullptr && in_flight_ != nullptr) PassLead();
   mutex_.Unlock();
   if (!expired) return;
   call->status = DeadlineExceeded();
@@ -221,42 +236,35 @@ void ClientConnection::Lead(ClientCall* call) {
   link::Frame frame;
   // Who had to wake the server sleeps at once: polling would hold a core that
   // the server may need.
-  int polls = call->rang ? kPolls : 0;
+  int rounds = call->rang ? kRounds : 0;
   int naps = 0;
   for (;;) {
     // Read before the ring is emptied: what was sent before the end counts.
-    const bool check = polls % kPollsPerClock == 0;
-    const absl::Status end = check ? EndReason() : absl::OkStatus();
+    const absl::Status end = EndReason();
     bool progress = false;
-    while (connection.Next(&frame)) {
+    for (int taken = 1; connection.Next(&frame); ++taken) {
       progress = true;
-      Deliver(frame);
+      Deliver(frame, call);
       if (call->done()) return;
+      // Others' replies may come without a pause; our deadline holds anyway.
+      if (taken % kFramesPerClock == 0 && Expired(*call)) return;
     }
     if (!end.ok() || connection.broken()) {
       FailAll(CallStatus(end.ok() ? connection.status() : end));
       return;
     }
-    if (progress) {
-      polls = 0;
-      naps = 0;
-      continue;
-    }
     connection.Flush();
-    if (polls < kPolls) {
-      ++polls;
-      if (polls < kBusyPolls) {
-        platform::CpuRelax();
-      } else {
-        platform::YieldThread();
-      }
-      if (check && call->deadline_ns != kInfiniteFutureNs &&
-          platform::MonotonicNowNs() >= call->deadline_ns) {
-        return;
-      }
+    if (progress) rounds = naps = 0;
+    if (rounds == kRounds) {
+      if (!Sleep(call, &naps)) return;
       continue;
     }
-    if (!Sleep(call, &naps)) return;
+    if (++rounds <= kBusyRounds) {
+      connection.Poll(kPollsPerRound);
+    } else {
+      platform::YieldThread();
+    }
+    if (Expired(*call) && !connection.HasRecord()) return;
   }
 }
 
@@ -274,7 +282,7 @@ bool ClientConnection::Sleep(ClientCall* call, int* naps) {
   connection.Unpark();
   if (result == platform::WaitResult::kPoisoned) {
     connection.Fail(absl::DataLossError(
-        absl::StrCat("connection to ", peer_, ": its shared memory is gone")));
+        absl::StrCat("connection to ", *peer_, ": its shared memory is gone")));
     return true;
   }
   if (result != platform::WaitResult::kTimeout) {
@@ -282,7 +290,7 @@ bool ClientConnection::Sleep(ClientCall* call, int* naps) {
     return true;
   }
   if (connection.HasRecord()) {
-    SHMRPC_LOG(kWarning) << "connection to " << peer_
+    SHMRPC_LOG(kWarning) << "connection to " << *peer_
                          << ": a wake-up was lost and made up for";
     return true;
   }
@@ -292,7 +300,7 @@ bool ClientConnection::Sleep(ClientCall* call, int* naps) {
   ++*naps;
   if (nap == kLongestNap && link::ServerGone(address_, connection.peer())) {
     connection.Fail(absl::UnavailableError(absl::StrCat(
-        "server ", peer_, " gave up its name while calls were in flight")));
+        "server ", *peer_, " gave up its name while calls were in flight")));
   }
   return true;
 }
@@ -301,11 +309,13 @@ absl::Status ClientConnection::EndReason() {
   // SYNC(server-dead): acquire pairs with the release in OnServerDeath.
   if (server_dead_.load(std::memory_order_acquire)) {
     return absl::UnavailableError(absl::StrCat(
-        "server ", peer_, " ended (its process exited or was killed)"));
+        "server ", *peer_, " ended (its process exited or was killed)"));
   }
   if (link_.connection->PeerClosed()) {
+    // The look itself may have found the memory gone.
+    if (link_.connection->broken()) return link_.connection->status();
     return absl::UnavailableError(
-        absl::StrCat("server ", peer_, " closed the connection"));
+        absl::StrCat("server ", *peer_, " closed the connection"));
   }
   return absl::OkStatus();
 }
@@ -324,7 +334,14 @@ void ClientConnection::FailAll(const Status& status) {
   }
 }
 
-void ClientConnection::Deliver(const link::Frame& frame) {
+void ClientConnection::Deliver(const link::Frame& frame, ClientCall* own) {
+  if (frame.fields.call_id == own->id &&
+      frame.fields.kind == memory::kFrameClose) {
+    // The leader's own call: no other thread touches it.
+    own->status = TakeResponse(frame, own);
+    own->state.store(ClientCall::State::kDone, std::memory_order_release);
+    return;
+  }
   ClientCall* call = nullptr;
   {
     absl::MutexLock lock(&mutex_);
@@ -348,7 +365,7 @@ void ClientConnection::Deliver(const link::Frame& frame) {
   absl::MutexLock lock(&mutex_);
   // SYNC(call-done): release; status and response are written.
   call->state.store(ClientCall::State::kDone, std::memory_order_release);
-  if (call != leader_) call->waiter->Interrupt();
+  call->waiter->Interrupt();
 }
 
 Status ClientConnection::TakeResponse(const link::Frame& frame,

@@ -49,22 +49,26 @@ class ClientConnection {
   bool usable() const;
 
   // "shm:greeter/1234"
-  const std::string& peer() const { return peer_; }
+  const std::shared_ptr<const std::string>& peer() const { return peer_; }
 
  private:
   explicit ClientConnection(link::Address address);
 
-  bool Register(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+  // `*bound`: the server knows the method's name. False: too many calls.
+  bool Register(ClientCall* call, uint32_t method_id, bool* bound)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void Unregister(ClientCall* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Bind(const RpcMethod& method) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status SendRequest(const RpcMethod& method, ClientCall* call,
                            const google::protobuf::MessageLite& request,
                            uint64_t request_bytes);
-  // Until the call is done or its deadline has passed.
+  // Until the call is done or its deadline has passed; unregisters it.
   void Await(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
   void Lead(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
   // Sleeps on the server's word; false: the deadline has passed.
   bool Sleep(ClientCall* call, int* naps);
-  void Deliver(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Deliver(const link::Frame& frame, ClientCall* own)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   Status TakeResponse(const link::Frame& frame, ClientCall* call);
   Status ParseBlock(ClientCall* call);
   void PassLead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -74,7 +78,7 @@ class ClientConnection {
   absl::Status EndReason();
 
   const link::Address address_;
-  std::string peer_;
+  std::shared_ptr<const std::string> peer_;
   link::ClientLink link_;
 
   absl::Mutex mutex_;
@@ -84,6 +88,10 @@ class ClientConnection {
   std::vector<ClientCall*> slots_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> free_ids_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> bound_methods_ ABSL_GUARDED_BY(mutex_);
+  // Of calls that have ended. (Not one per thread: a thread_local with a
+  // destructor is not safe with mingw's emulated TLS, which frees it first.)
+  std::vector<std::unique_ptr<platform::Waiter>> spare_waiters_
+      ABSL_GUARDED_BY(mutex_);
 
   std::atomic<bool> server_dead_{false};
   std::atomic<bool> failed_{false};

@@ -4,7 +4,9 @@
 #define SHMRPC_TRANSPORT_RPC_CONTEXT_ACCESS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "shmrpc/client_context.h"
 #include "shmrpc/server_context.h"
@@ -23,8 +25,9 @@ class ClientContextAccess {
   static int64_t deadline_ns(const ClientContext& context) {
     return context.deadline_ns_;
   }
-  static void set_peer(ClientContext* context, const std::string& peer) {
-    context->peer_ = peer;
+  static void set_peer(ClientContext* context,
+                       std::shared_ptr<const std::string> peer) {
+    context->peer_ = std::move(peer);
   }
 };
 

@@ -14,34 +14,7 @@ namespace {
 constexpr int64_t kFastRunNs = 50 * 1000;
 constexpr int kFastRunsNeeded = 3;
 
-// Kept per method: a few pairs, and only such that hold little.
-constexpr size_t kMaxSpare = 16;
-constexpr uint64_t kMaxSpareBytes = 1 << 20;
-
 }  // namespace
-
-std::unique_ptr<MessagePair> ServedMethod::TakeMessages() {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (!spare_.empty()) {
-      auto messages = std::move(spare_.back());
-      spare_.pop_back();
-      return messages;
-    }
-  }
-  auto messages = absl::make_unique<MessagePair>();
-  messages->request.reset(handler_->NewRequest());
-  messages->response.reset(handler_->NewResponse());
-  return messages;
-}
-
-void ServedMethod::GiveMessages(std::unique_ptr<MessagePair> messages) {
-  if (messages->used_bytes > kMaxSpareBytes) return;
-  messages->request->Clear();
-  messages->response->Clear();
-  absl::MutexLock lock(&mutex_);
-  if (spare_.size() < kMaxSpare) spare_.push_back(std::move(messages));
-}
 
 bool ServedMethod::fast() const {
   // Relaxed: advice.

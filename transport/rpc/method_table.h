@@ -13,36 +13,20 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
-#include "google/protobuf/message_lite.h"
 #include "shmrpc/service.h"
 
 namespace shmrpc {
 namespace internal {
-
-// Request and response of one call; reused, so that their buffers are.
-struct MessagePair {
-  std::unique_ptr<google::protobuf::MessageLite> request;
-  std::unique_ptr<google::protobuf::MessageLite> response;
-  uint64_t used_bytes = 0;  // most that passed through since it was new
-};
 
 class ServedMethod {
  public:
   explicit ServedMethod(const MethodHandler* handler) : handler_(handler) {}
 
   const MethodHandler& handler() const { return *handler_; }
-
-  // Empty messages, new or used before. Any thread.
-  std::unique_ptr<MessagePair> TakeMessages() ABSL_LOCKS_EXCLUDED(mutex_);
-  void GiveMessages(std::unique_ptr<MessagePair> messages)
-      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // May a polling thread run the handler itself? Once the last few runs were
   // fast, until one was not. Any thread; a stale answer costs a hop or a tick.
@@ -53,8 +37,6 @@ class ServedMethod {
  private:
   const MethodHandler* const handler_;
   std::atomic<int> fast_runs_{0};  // in a row
-  absl::Mutex mutex_;
-  std::vector<std::unique_ptr<MessagePair>> spare_ ABSL_GUARDED_BY(mutex_);
 };
 
 class MethodTable {

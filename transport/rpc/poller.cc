@@ -19,8 +19,9 @@ constexpr int kTakeShift = 40;
 
 constexpr int64_t kTickNs = 1000 * 1000;
 // As a client polls before it sleeps: see client_connection.cc.
-constexpr int kBusyPolls = 400;
-constexpr int kPolls = 500;
+constexpr int kPollsPerRound = 50;
+constexpr int kBusyRounds = 8;
+constexpr int kRounds = 100;
 // Frames of one connection before it is the next one's turn.
 constexpr int kFramesPerTurn = 64;
 // Sweeps without a frame after which a connection is parked on its own.
@@ -75,6 +76,20 @@ void Poller::DropAbandoned() {
     c->link().Fail(absl::UnavailableError("the client let go of it"));
     Wake();
   }
+}
+
+uint64_t Poller::Undelivered() {
+  std::vector<std::shared_ptr<ServerConnection>> connections;
+  {
+    absl::MutexLock lock(&mutex_);
+    connections = connections_;
+  }
+  uint64_t replies = 0;
+  for (const auto& c : connections) {
+    c->link().Flush();
+    if (!c->Ended()) replies += c->link().Undelivered();
+  }
+  return replies;
 }
 
 void Poller::Stop() {
@@ -264,7 +279,7 @@ Poller::End Poller::Lead(uint64_t lead) {
   ParkAll();
   bool scan = true;   // after a sleep or a hand-over anything may have come
   bool fresh = true;  // nothing since then
-  int polls = 0;
+  int rounds = 0;
   for (;;) {
     if (stop_.load(std::memory_order_relaxed)) {
       ReleaseLead();
@@ -289,12 +304,12 @@ Poller::End Poller::Lead(uint64_t lead) {
       fresh = false;
       // Who had to wake a client sleeps at once: polling would hold a core that
       // the client may need.
-      polls = rang ? kPolls : 0;
+      rounds = rang ? kRounds : 0;
       continue;
     }
-    if (polls < kPolls) {
-      if (++polls < kBusyPolls) {
-        platform::CpuRelax();
+    if (rounds < kRounds) {
+      if (++rounds <= kBusyRounds) {
+        PollRound();
       } else {
         platform::YieldThread();
       }
@@ -302,12 +317,28 @@ Poller::End Poller::Lead(uint64_t lead) {
     }
     if (ParkAll()) {
       scan = true;
-      polls = 0;
+      rounds = 0;
       continue;
     }
     ticking_.store(false, std::memory_order_relaxed);  // no calls, no tick
     ReleaseLead();
     return End::kIdle;
+  }
+}
+
+void Poller::PollRound() {
+  // One busy client is the common case: look at its ring and nothing else.
+  Polled* only = nullptr;
+  int awake = 0;
+  for (const auto& p : polled_) {
+    if (p->parked) continue;
+    only = p.get();
+    ++awake;
+  }
+  if (awake == 1) {
+    only->connection->link().Poll(kPollsPerRound);
+  } else {
+    platform::CpuRelax();
   }
 }
 
@@ -370,7 +401,7 @@ bool Poller::Execute(uint64_t* lead, std::unique_ptr<ServerCallState> call,
     const int64_t start_ns = platform::MonotonicNowNs();
     call->Run();
     method->NoteRun(platform::MonotonicNowNs() - start_ns);
-    Finish(call.get(), nullptr);
+    Finish(std::move(call), nullptr);
     return false;
   }
   bool marked = false;
@@ -381,23 +412,25 @@ bool Poller::Execute(uint64_t* lead, std::unique_ptr<ServerCallState> call,
   }
   EnterHandler(lead);
   call->Run();
-  const bool long_reply = call->response_bytes() > kLongReplyBytes;
-  if (long_reply) Finish(call.get(), rang);
+  if (call->response_bytes() > kLongReplyBytes) {
+    Finish(std::move(call), rang);
+  }
   if (!LeaveHandler(lead)) {
     method->NoteSlow();
-    if (!long_reply) Finish(call.get(), nullptr);
+    if (call != nullptr) Finish(std::move(call), nullptr);
     return false;
   }
   // Before the reply: the client's next request must not ring.
   if (marked) link->Unpark();
-  if (!long_reply) Finish(call.get(), rang);
+  if (call != nullptr) Finish(std::move(call), rang);
   return true;
 }
 
-void Poller::Finish(ServerCallState* call, bool* rang) {
+void Poller::Finish(std::unique_ptr<ServerCallState> call, bool* rang) {
   call->Reply(core_->max_send_bytes, rang);
-  absl::MutexLock lock(&core_->mutex);
-  --core_->calls_in_flight;
+  const std::shared_ptr<ServerConnection> connection = call->connection();
+  connection->Finish(std::move(call));
+  core_->EndCall();
 }
 
 bool Poller::ParkAll() {

@@ -51,6 +51,10 @@ class Poller {
   // Has connections dropped whose process lives but let go of them.
   void DropAbandoned() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Sends what waits for room and returns how many replies are not safely with
+  // their clients yet: those would be lost by Stop. Any thread.
+  uint64_t Undelivered() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Ends all threads; handlers that run are waited for. Connections are closed.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -80,7 +84,9 @@ class Poller {
   bool DrainOne(uint64_t* lead, Polled* polled, bool* progress, bool* rang);
   bool Execute(uint64_t* lead, std::unique_ptr<ServerCallState> call,
                link::Connection* link, bool* rang);
-  void Finish(ServerCallState* call, bool* rang);
+  void Finish(std::unique_ptr<ServerCallState> call, bool* rang);
+  // Waits for a request for as long as a few dozen looks take.
+  void PollRound();
   // Parks every connection; true: one of them has something after all.
   bool ParkAll();
   void Refresh() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -3,9 +3,18 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "transport/platform/clock.h"
+#include "transport/platform/event.h"
+#include "transport/platform/fork.h"
 
 namespace shmrpc {
 namespace internal {
+namespace {
+
+constexpr int64_t kDeliveryLookNs = 1000 * 1000;
+constexpr int64_t kDeliveryPatienceNs = 1000 * kDeliveryLookNs;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
     const ServerOptions& options) {
@@ -30,15 +39,31 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   return std::unique_ptr<Server>(std::move(server));
 }
 
-LocalServer::~LocalServer() { Shutdown(); }
+LocalServer::LocalServer() : fork_generation_(platform::ForkGeneration()) {}
+
+LocalServer::~LocalServer() {
+  if (!Inherited()) {
+    Shutdown();
+    return;
+  }
+  // The threads to join do not exist here, nor those that hold locks: let all
+  // of it be.
+  acceptor_.release();
+  poller_.release();
+  lobby_.release();
+}
+
+bool LocalServer::Inherited() const {
+  return platform::ForkGeneration() != fork_generation_;
+}
 
 absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
   if (accepted.connection == nullptr) {
     poller_->DropAbandoned();
     return absl::OkStatus();
   }
-  // Relaxed: a connection that slips through has its calls refused.
-  if (core_.draining.load(std::memory_order_relaxed)) {
+  // One that slips through has its calls refused.
+  if (core_.draining()) {
     return absl::UnavailableError("the server is shutting down");
   }
   auto connection =
@@ -52,6 +77,7 @@ absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
 }
 
 void LocalServer::Shutdown() {
+  if (Inherited()) return;
   {
     absl::MutexLock lock(&mutex_);
     if (phase_ != Phase::kServing) {
@@ -61,15 +87,12 @@ void LocalServer::Shutdown() {
     }
     phase_ = Phase::kDraining;
   }
-  {
-    absl::MutexLock lock(&core_.mutex);
-    // Relaxed: read under the same mutex where it decides.
-    core_.draining.store(true, std::memory_order_relaxed);
-    core_.mutex.Await(absl::Condition(
-        +[](int64_t* calls) { return *calls == 0; }, &core_.calls_in_flight));
-  }
+  core_.Drain();
   // A start that failed half-way has only some of these.
-  if (poller_ != nullptr) poller_->Stop();
+  if (poller_ != nullptr) {
+    AwaitDelivery();
+    poller_->Stop();
+  }
   acceptor_.reset();
   poller_.reset();
   lobby_.reset();
@@ -77,7 +100,28 @@ void LocalServer::Shutdown() {
   phase_ = Phase::kDown;
 }
 
+// A call has ended when its reply can no longer get lost: not while it waits
+// for room in the ring, nor in a block, whose memory goes with us unless the
+// client has mapped it already. A client with nobody left to read replies (the
+// callers gave up) makes no progress, and is not waited for any longer.
+void LocalServer::AwaitDelivery() {
+  platform::Waiter waiter;
+  uint64_t left = poller_->Undelivered();
+  int64_t give_up_ns = platform::MonotonicNowNs() + kDeliveryPatienceNs;
+  while (left != 0) {
+    const int64_t now_ns = platform::MonotonicNowNs();
+    if (now_ns >= give_up_ns) return;
+    waiter.Wait(nullptr, now_ns + kDeliveryLookNs);
+    const uint64_t left_now = poller_->Undelivered();
+    if (left_now < left) {
+      give_up_ns = platform::MonotonicNowNs() + kDeliveryPatienceNs;
+    }
+    left = left_now;
+  }
+}
+
 void LocalServer::Wait() {
+  if (Inherited()) return;
   absl::MutexLock lock(&mutex_);
   mutex_.Await(absl::Condition(
       +[](Phase* phase) { return *phase == Phase::kDown; }, &phase_));

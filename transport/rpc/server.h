@@ -3,6 +3,7 @@
 #ifndef SHMRPC_TRANSPORT_RPC_SERVER_H_
 #define SHMRPC_TRANSPORT_RPC_SERVER_H_
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -39,9 +40,13 @@ class LocalServer final : public Server {
   void Wait() override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  LocalServer() = default;
+  LocalServer();
+  // This is a forked copy: threads, names and connections are the parent's.
+  bool Inherited() const;
   absl::Status OnAccepted(link::Acceptor::Accepted accepted);
+  void AwaitDelivery();
 
+  const uint32_t fork_generation_;
   ServerCore core_;
   // In this order: each is used by the ones after it.
   std::unique_ptr<link::Lobby> lobby_;

@@ -54,6 +54,12 @@ std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
     }
     options.addresses.push_back(*std::move(address));
   }
+  for (const Service* service : services_) {
+    if (service == nullptr) {
+      SHMRPC_LOG(kError) << "server not started: a null service was registered";
+      return nullptr;
+    }
+  }
   auto server = internal::LocalServer::Start(options);
   if (!server.ok()) {
     SHMRPC_LOG(kError) << "server not started: " << server.status().message();

@@ -29,18 +29,29 @@ namespace {
 // gRPC answers an unparseable request with this code and no text.
 Status Unparseable() { return Status(StatusCode::INTERNAL, ""); }
 
+// Messages that held more are not kept for the next call.
+constexpr uint64_t kMaxKeptBytes = 1 << 20;
+
 }  // namespace
 
-ServerCallState::ServerCallState(std::shared_ptr<ServerConnection> connection,
-                                 uint32_t call_id, ServedMethod* method,
-                                 int64_t deadline_ns)
-    : connection_(std::move(connection)),
-      call_id_(call_id),
-      method_(method),
-      deadline_ns_(deadline_ns) {}
+void ServerCallState::Start(std::shared_ptr<ServerConnection> connection,
+                            uint32_t call_id, int64_t deadline_ns) {
+  connection_ = std::move(connection);
+  call_id_ = call_id;
+  deadline_ns_ = deadline_ns;
+  cancelled_.store(false, std::memory_order_relaxed);
+}
 
-ServerCallState::~ServerCallState() {
-  if (messages_ != nullptr) method_->GiveMessages(std::move(messages_));
+bool ServerCallState::Reset() {
+  connection_.reset();
+  status_ = Status();
+  response_bytes_ = 0;
+  block_view_.reset();
+  returned_block_ = 0;
+  if (request_ == nullptr || used_bytes_ > kMaxKeptBytes) return false;
+  request_->Clear();
+  response_->Clear();
+  return true;
 }
 
 bool ServerCallState::IsCancelled() const {
@@ -56,8 +67,11 @@ Status ServerCallState::TakeRequest(const link::Frame& frame,
       frame.message_bytes > static_cast<uint64_t>(max_receive_bytes)) {
     return ReceivedTooLarge(frame.message_bytes, max_receive_bytes);
   }
-  messages_ = method_->TakeMessages();
-  messages_->used_bytes = std::max(messages_->used_bytes, frame.message_bytes);
+  if (request_ == nullptr) {
+    request_.reset(method_->handler().NewRequest());
+    response_.reset(method_->handler().NewResponse());
+  }
+  used_bytes_ = std::max(used_bytes_, frame.message_bytes);
   if (frame.in_block()) {
     block_view_ = frame.block_view;
     block_data_ = frame.message;
@@ -65,7 +79,7 @@ Status ServerCallState::TakeRequest(const link::Frame& frame,
     return Status();
   }
   switch (ParseMessage(*frame.view, frame.message, frame.message_bytes,
-                       messages_->request.get())) {
+                       request_.get())) {
     case ParseResult::kParsed:
       return Status();
     case ParseResult::kMalformed:
@@ -78,8 +92,8 @@ Status ServerCallState::TakeRequest(const link::Frame& frame,
 }
 
 bool ServerCallState::ParseBlock() {
-  const ParseResult result = ParseMessage(
-      *block_view_, block_data_, block_bytes_, messages_->request.get());
+  const ParseResult result =
+      ParseMessage(*block_view_, block_data_, block_bytes_, request_.get());
   block_view_.reset();
   if (result == ParseResult::kFaulted) {
     connection_->link().Fail(absl::DataLossError("a payload's memory is gone"));
@@ -95,8 +109,7 @@ void ServerCallState::Run() {
   ServerContext context;
   ServerContextAccess::Bind(&context, this, deadline_ns_);
   try {
-    status_ = method_->handler().Run(&context, messages_->request.get(),
-                                     messages_->response.get());
+    status_ = method_->handler().Run(&context, request_.get(), response_.get());
   } catch (const std::exception& e) {
     SHMRPC_LOG(kError) << "handler of " << method_->handler().name()
                        << " threw: " << e.what();
@@ -106,7 +119,7 @@ void ServerCallState::Run() {
                        << " threw";
     status_ = Status(StatusCode::UNKNOWN, "Unexpected error in RPC handling");
   }
-  if (status_.ok()) response_bytes_ = messages_->response->ByteSizeLong();
+  if (status_.ok()) response_bytes_ = response_->ByteSizeLong();
 }
 
 void ServerCallState::Reply(int max_send_bytes, bool* rang) {
@@ -115,13 +128,17 @@ void ServerCallState::Reply(int max_send_bytes, bool* rang) {
   if (status_.ok() && response_bytes_ > static_cast<uint64_t>(limit)) {
     status_ = SentTooLarge(response_bytes_, limit);
   }
-  // From here on a cancel for this id finds nobody.
-  connection_->Forget(this);
+  // A handler that saw the call cancelled by its deadline, and the caller, must
+  // agree on what happened. (And nobody reads a reply this late.)
+  if (deadline_ns_ != kInfiniteFutureNs &&
+      platform::MonotonicNowNs() >= deadline_ns_) {
+    status_ = DeadlineExceeded();
+  }
   if (!status_.ok()) {
     SendClose(status_, rang);
     return;
   }
-  messages_->used_bytes = std::max(messages_->used_bytes, response_bytes_);
+  used_bytes_ = std::max(used_bytes_, response_bytes_);
   link::OutgoingFrame close;
   close.kind = memory::kFrameClose;
   close.has_message = true;
@@ -129,7 +146,7 @@ void ServerCallState::Reply(int max_send_bytes, bool* rang) {
   close.aux = StatusCode::OK;
   close.returned_block = returned_block_;
   close.message_bytes = response_bytes_;
-  const google::protobuf::MessageLite& response = *messages_->response;
+  const google::protobuf::MessageLite& response = *response_;
   const absl::Status sent = connection_->link().Send(
       close, [&](uint8_t* to) { WriteMessage(response, to); }, rang);
   // No memory for the response: that is the call's status then. A broken
@@ -138,7 +155,6 @@ void ServerCallState::Reply(int max_send_bytes, bool* rang) {
 }
 
 void ServerCallState::Reject(const Status& status) {
-  connection_->Forget(this);
   SendClose(status, nullptr);
 }
 

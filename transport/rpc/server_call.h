@@ -2,7 +2,9 @@
 //
 // Made by the thread that polls, run by that one or another. Its request is
 // parsed out of the ring when it is made; one that lies in a block is parsed
-// when the call runs, so that a gigabyte does not hold up the polling.
+// when the call runs, so that a gigabyte does not hold up the polling. A
+// connection keeps a few finished calls for the next ones of the same method,
+// so that a small call allocates nothing.
 
 #ifndef SHMRPC_TRANSPORT_RPC_SERVER_CALL_H_
 #define SHMRPC_TRANSPORT_RPC_SERVER_CALL_H_
@@ -12,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "google/protobuf/message_lite.h"
 #include "shmrpc/status.h"
 #include "transport/link/frame.h"
 #include "transport/rpc/method_table.h"
@@ -24,11 +27,17 @@ class ServerConnection;
 // What a ServerContext asks of its call.
 class ServerCallState {
  public:
-  ServerCallState(std::shared_ptr<ServerConnection> connection,
-                  uint32_t call_id, ServedMethod* method, int64_t deadline_ns);
-  ~ServerCallState();
+  // `method` may be null: such a call can only be rejected.
+  explicit ServerCallState(ServedMethod* method) : method_(method) {}
   ServerCallState(const ServerCallState&) = delete;
   ServerCallState& operator=(const ServerCallState&) = delete;
+
+  // Makes it a call, new or once more. `connection` is held until Reset.
+  void Start(std::shared_ptr<ServerConnection> connection, uint32_t call_id,
+             int64_t deadline_ns);
+
+  // Forgets the call. False: it has grown too large to be kept.
+  bool Reset();
 
   // Takes the request of an open frame. An error is the call's status.
   Status TakeRequest(const link::Frame& frame, int max_receive_bytes);
@@ -48,7 +57,9 @@ class ServerCallState {
 
   uint32_t call_id() const { return call_id_; }
   ServedMethod* method() const { return method_; }
-  ServerConnection* connection() const { return connection_.get(); }
+  const std::shared_ptr<ServerConnection>& connection() const {
+    return connection_;
+  }
   // Known after Run.
   uint64_t response_bytes() const { return response_bytes_; }
   // Must the request still be parsed?
@@ -58,13 +69,16 @@ class ServerCallState {
   bool ParseBlock();
   void SendClose(const Status& status, bool* rang);
 
-  const std::shared_ptr<ServerConnection> connection_;
-  const uint32_t call_id_;
   ServedMethod* const method_;
-  const int64_t deadline_ns_;
+  std::unique_ptr<google::protobuf::MessageLite> request_;
+  std::unique_ptr<google::protobuf::MessageLite> response_;
+  uint64_t used_bytes_ = 0;  // most that passed through the two
+
+  std::shared_ptr<ServerConnection> connection_;
+  uint32_t call_id_ = 0;
+  int64_t deadline_ns_ = INT64_MAX;
   // Relaxed everywhere: it carries no data but itself.
   std::atomic<bool> cancelled_{false};
-  std::unique_ptr<MessagePair> messages_;
   Status status_;
   uint64_t response_bytes_ = 0;
 

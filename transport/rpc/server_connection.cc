@@ -15,8 +15,36 @@ namespace {
 
 constexpr int64_t kCenturyNs = 100ll * 365 * 24 * 3600 * 1000000000;
 constexpr uint32_t kMaxMethodNameBytes = 4096;
+constexpr size_t kMaxSpare = 4;
 
 }  // namespace
+
+bool ServerCore::BeginCall() {
+  // SYNC(drain)
+  calls_in_flight_.fetch_add(1, std::memory_order_seq_cst);
+  if (!draining_.load(std::memory_order_seq_cst)) return true;
+  EndCall();
+  return false;
+}
+
+void ServerCore::EndCall() {
+  // SYNC(drain)
+  if (calls_in_flight_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
+  if (!draining_.load(std::memory_order_seq_cst)) return;
+  // Unlocking has Drain look again.
+  absl::MutexLock lock(&mutex_);
+}
+
+void ServerCore::Drain() {
+  // SYNC(drain)
+  draining_.store(true, std::memory_order_seq_cst);
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(
+      +[](std::atomic<int64_t>* calls) {
+        return calls->load(std::memory_order_seq_cst) == 0;
+      },
+      &calls_in_flight_));
+}
 
 ServerConnection::ServerConnection(ServerCore* core,
                                    link::Acceptor::Accepted accepted)
@@ -89,28 +117,34 @@ void ServerConnection::Bind(const link::Frame& frame) {
 std::unique_ptr<ServerCallState> ServerConnection::Open(
     const link::Frame& frame) {
   const uint32_t id = frame.fields.aux;
+  const uint32_t call_id = frame.fields.call_id;
   ServedMethod* method = id < methods_.size() ? methods_[id] : nullptr;
   const int64_t deadline_ns = DeadlineHere(frame.fields.deadline_ns);
-  auto call = absl::make_unique<ServerCallState>(
-      shared_from_this(), frame.fields.call_id, method, deadline_ns);
+  std::unique_ptr<ServerCallState> call;
   bool too_many;
   {
     absl::MutexLock lock(&mutex_);
+    if (!spare_.empty() && spare_.back()->method() == method) {
+      call = std::move(spare_.back());
+      spare_.pop_back();
+    } else {
+      call = absl::make_unique<ServerCallState>(method);
+    }
     too_many = calls_.size() >= kMaxCalls;
-    if (!too_many && !calls_.try_emplace(call->call_id(), call.get()).second) {
-      link_->Fail(absl::DataLossError(
-          absl::StrCat("client ", peer_, " opened call ", call->call_id(),
-                       " while it was open")));
+    if (!too_many && !calls_.try_emplace(call_id, call.get()).second) {
+      link_->Fail(absl::DataLossError(absl::StrCat(
+          "client ", peer_, " opened call ", call_id, " while it was open")));
       return nullptr;
     }
   }
+  call->Start(shared_from_this(), call_id, deadline_ns);
   Status status;
-  if (method == nullptr) {
-    status = Status(StatusCode::UNIMPLEMENTED, "");
-    if (frame.in_block()) link_->GiveBackBlock(frame.block);
-  } else if (too_many) {
-    status = Status(StatusCode::RESOURCE_EXHAUSTED,
-                    absl::StrCat(kMaxCalls, " calls in flight on ", peer_));
+  if (method == nullptr || too_many) {
+    status =
+        method == nullptr
+            ? Status(StatusCode::UNIMPLEMENTED, "")
+            : Status(StatusCode::RESOURCE_EXHAUSTED,
+                     absl::StrCat(kMaxCalls, " calls in flight on ", peer_));
     if (frame.in_block()) link_->GiveBackBlock(frame.block);
   } else {
     status = call->TakeRequest(frame, core_->max_receive_bytes);
@@ -119,19 +153,14 @@ std::unique_ptr<ServerCallState> ServerConnection::Open(
       platform::MonotonicNowNs() >= deadline_ns) {
     status = DeadlineExceeded();
   }
-  if (status.ok()) {
-    absl::MutexLock lock(&core_->mutex);
-    // Relaxed: set under the same mutex by who then waits for the count.
-    if (core_->draining.load(std::memory_order_relaxed)) {
-      status =
-          Status(StatusCode::UNAVAILABLE,
-                 absl::StrCat("server ", core_->address, " is shutting down"));
-    } else {
-      ++core_->calls_in_flight;
-    }
+  if (status.ok() && !core_->BeginCall()) {
+    status =
+        Status(StatusCode::UNAVAILABLE,
+               absl::StrCat("server ", core_->address, " is shutting down"));
   }
   if (status.ok()) return call;
   call->Reject(status);
+  Finish(std::move(call));
   return nullptr;
 }
 
@@ -156,10 +185,21 @@ void ServerConnection::Cancel(uint32_t call_id) {
   if (call != calls_.end()) call->second->Cancel();
 }
 
-void ServerConnection::Forget(ServerCallState* call) {
+void ServerConnection::Finish(std::unique_ptr<ServerCallState> call) {
+  const uint32_t call_id = call->call_id();
+  {
+    absl::MutexLock lock(&mutex_);
+    auto found = calls_.find(call_id);
+    if (found != calls_.end() && found->second == call.get()) {
+      calls_.erase(found);
+    }
+  }
+  // Clears messages and may drop the last reference to this: not under the
+  // lock.
+  const std::shared_ptr<ServerConnection> self = call->connection();
+  if (!call->Reset()) return;
   absl::MutexLock lock(&mutex_);
-  auto found = calls_.find(call->call_id());
-  if (found != calls_.end() && found->second == call) calls_.erase(found);
+  if (spare_.size() < kMaxSpare) spare_.push_back(std::move(call));
 }
 
 void ServerConnection::CancelAll() {

@@ -29,17 +29,30 @@ namespace shmrpc {
 namespace internal {
 
 // What all connections of a server share.
-struct ServerCore {
+class ServerCore {
+ public:
   MethodTable methods;
   int max_receive_bytes = 0;  // -1: no limit
   int max_send_bytes = 0;     // -1: no limit
   std::string address;        // of the first port, for peer()
 
-  // True: new calls are refused.
-  std::atomic<bool> draining{false};
+  // A call that begins before Drain is waited for, one after it is refused.
+  bool BeginCall();
+  void EndCall() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Refuses new calls and waits until none is left.
+  void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool draining() const {
+    // Relaxed: advice; BeginCall decides.
+    return draining_.load(std::memory_order_relaxed);
+  }
 
-  absl::Mutex mutex;
-  int64_t calls_in_flight ABSL_GUARDED_BY(mutex) = 0;
+ private:
+  // SYNC(drain): seq_cst on both words. BeginCall counts and then looks at
+  // draining_, Drain sets it and then looks at the count: one of them sees the
+  // other.
+  std::atomic<bool> draining_{false};
+  std::atomic<int64_t> calls_in_flight_{0};
+  absl::Mutex mutex_;  // for the wait only
 };
 
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
@@ -57,8 +70,9 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   // Deals with one frame. A call that is to be run, or null.
   std::unique_ptr<ServerCallState> Take(const link::Frame& frame);
 
-  // The call gets no more cancels. Idempotent.
-  void Forget(ServerCallState* call) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The call is over: replied to or rejected.
+  void Finish(std::unique_ptr<ServerCallState> call)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // True once nothing more will come: the client died or closed, or the
   // connection broke. Read before the ring is emptied for the last time.
@@ -77,7 +91,8 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
 
  private:
   void Bind(const link::Frame& frame);
-  std::unique_ptr<ServerCallState> Open(const link::Frame& frame);
+  std::unique_ptr<ServerCallState> Open(const link::Frame& frame)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel(uint32_t call_id) ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t DeadlineHere(int64_t client_deadline_ns) const;
 
@@ -91,6 +106,8 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   absl::Mutex mutex_;
   absl::flat_hash_map<uint32_t, ServerCallState*> calls_
       ABSL_GUARDED_BY(mutex_);
+  // Finished ones, for the next calls.
+  std::vector<std::unique_ptr<ServerCallState>> spare_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<platform::DeathWatch> watch_;
 };

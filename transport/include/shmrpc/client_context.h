@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "shmrpc/time.h"
@@ -44,13 +45,13 @@ class ClientContext {
 
   // "shm:greeter/1234": the server's name and pid, once the call was sent; ""
   // before.
-  std::string peer() const { return peer_; }
+  std::string peer() const { return peer_ == nullptr ? "" : *peer_; }
 
  private:
   friend class internal::ClientContextAccess;
   int64_t deadline_ns_ = internal::kInfiniteFutureNs;
   bool used_ = false;
-  std::string peer_;
+  std::shared_ptr<const std::string> peer_;
 };
 
 }  // namespace shmrpc

@@ -41,8 +41,8 @@ class ServerBuilder {
   ServerBuilder& SetMaxSendMessageSize(int size_bytes);
 
   // Null, with an error in the log that says which, if there is no port, an
-  // address is malformed or held by a living server, a service was registered
-  // twice, or the system refuses the memory.
+  // address is malformed or held by a living server, a service is null or was
+  // registered twice, or the system refuses the memory.
   std::unique_ptr<Server> BuildAndStart();
 
  private:

@@ -136,11 +136,21 @@ Subprocess::Subprocess(const std::string& program,
   }
   std::string variables = EnvironmentBlock(environment);
   PROCESS_INFORMATION info = {};
-  if (!CreateProcessA(program.c_str(), &command_line[0], nullptr, nullptr, TRUE,
-                      EXTENDED_STARTUPINFO_PRESENT, &variables[0], nullptr,
-                      &startup.StartupInfo, &info)) {
-    Die(absl::StrCat("start ", program));
+  const auto start = [&] {
+    // The command line is the callee's to change.
+    std::string words = command_line;
+    return CreateProcessA(program.c_str(), &words[0], nullptr, nullptr, TRUE,
+                          EXTENDED_STARTUPINFO_PRESENT, &variables[0], nullptr,
+                          &startup.StartupInfo, &info) != 0;
+  };
+  bool started = start();
+  // Wine on an overloaded machine now and then loses a process at its start.
+  for (int i = 0; i < 3 && !started && GetLastError() == ERROR_INTERNAL_ERROR;
+       ++i) {
+    std::fprintf(stderr, "Subprocess: starting %s again\n", program.c_str());
+    started = start();
   }
+  if (!started) Die(absl::StrCat("start ", program));
   DeleteProcThreadAttributeList(startup.lpAttributeList);
   CloseHandle(info.hThread);
   CloseHandle(in.read_end);

@@ -1,0 +1,182 @@
+// Server::Shutdown: lets calls in flight end, takes no new ones, frees names.
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/support/client.h"
+#include "tests/support/pattern.h"
+#include "tests/support/server_process.h"
+
+namespace shmrpc {
+namespace testing {
+namespace {
+
+// Calls on `stub` until one is refused, as all are from then on.
+Status FirstRefusal(EchoService::Stub* stub) {
+  for (;;) {
+    EchoReply reply;
+    const Status status = Echo(stub, EchoRequest(), &reply);
+    if (!status.ok()) return status;
+  }
+}
+
+TEST(Shutdown, WithNothingInFlightEndsAndNewCallsAreUnavailable) {
+  ServerProcess server;
+  auto stub = EchoService::NewStub(NewChannel(server.target()));
+  EXPECT_TRUE(EchoesBack(stub.get(), "up"));
+  server.BeginShutdown();
+  server.AwaitDown();
+  EchoReply reply;
+  EXPECT_EQ(Echo(stub.get(), EchoRequest(), &reply).error_code(), UNAVAILABLE);
+}
+
+TEST(Shutdown, BeforeAnyClientEnds) {
+  ServerProcess server;
+  server.BeginShutdown();
+  server.AwaitDown();
+}
+
+TEST(Shutdown, LetsCallsInFlightEndOk) {
+  ServerProcess server;
+  auto channel = NewChannel(server.target());
+  auto probe = Probe::NewStub(channel);
+  auto echo = EchoService::NewStub(channel);
+  Status held;
+  HoldReply held_reply;
+  std::thread holder([&] {
+    HoldRequest request;
+    request.set_gate("g");
+    request.set_payload("held through the shutdown");
+    ClientContext context;
+    held = probe->Hold(&context, request, &held_reply);
+  });
+  AwaitGate(probe.get(), "g", 1);
+  server.BeginShutdown();
+  EXPECT_EQ(FirstRefusal(echo.get()).error_code(), UNAVAILABLE);
+  // Nor does another channel get through.
+  auto other = EchoService::NewStub(NewChannel(server.target()));
+  EchoReply reply;
+  EXPECT_EQ(Echo(other.get(), EchoRequest(), &reply).error_code(), UNAVAILABLE);
+  server.OpenGate("g");
+  holder.join();
+  EXPECT_TRUE(IsOk(held));
+  EXPECT_EQ(held_reply.payload(), "held through the shutdown");
+  EXPECT_FALSE(held_reply.cancelled());
+  server.AwaitDown();
+}
+
+// More replies at once than the ring holds.
+void LetManyEndOk(int64_t reply_size_bytes) {
+  constexpr int kCalls = 64;
+  ServerProcess server;
+  auto channel = NewChannel(server.target());
+  auto probe = Probe::NewStub(channel);
+  auto echo = EchoService::NewStub(channel);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kCalls; ++t) {
+    threads.emplace_back([&, t] {
+      HoldRequest request;
+      request.set_gate("g");
+      request.set_payload(Pattern(1000, t));
+      request.set_reply_size_bytes(reply_size_bytes);
+      HoldReply reply;
+      ClientContext context;
+      EXPECT_TRUE(IsOk(probe->Hold(&context, request, &reply)));
+      EXPECT_TRUE(reply.payload() ==
+                  Repeated(request.payload(), reply_size_bytes));
+    });
+  }
+  auto observer = Probe::NewStub(NewChannel(server.target()));
+  AwaitGate(observer.get(), "g", kCalls);
+  server.BeginShutdown();
+  EXPECT_EQ(FirstRefusal(echo.get()).error_code(), UNAVAILABLE);
+  server.OpenGate("g");
+  for (std::thread& t : threads) t.join();
+  server.AwaitDown();
+}
+
+TEST(Shutdown, LetsMoreRepliesThanTheRingHoldsArrive) {
+  for (int i = 0; i < 3; ++i) LetManyEndOk(8000);
+}
+
+TEST(Shutdown, LetsManyLargeRepliesArrive) { LetManyEndOk(300000); }
+
+// The first large reply of a connection, whose segment the client has yet to
+// open when the server is about to go.
+TEST(Shutdown, LetsFirstLargeReplyOfEachClientArrive) {
+  constexpr int kClients = 8;
+  for (int round = 0; round < 10; ++round) {
+    ServerProcess server;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kClients; ++t) {
+      threads.emplace_back([&, t] {
+        auto probe = Probe::NewStub(NewChannel(server.target()));
+        HoldRequest request;
+        request.set_gate("g");
+        request.set_payload(Pattern(1000, t));
+        request.set_reply_size_bytes(100000);
+        HoldReply reply;
+        ClientContext context;
+        EXPECT_TRUE(IsOk(probe->Hold(&context, request, &reply)));
+        EXPECT_TRUE(reply.payload() == Repeated(request.payload(), 100000));
+      });
+    }
+    {
+      auto observer = Probe::NewStub(NewChannel(server.target()));
+      AwaitGate(observer.get(), "g", kClients);
+    }
+    server.BeginShutdown();
+    server.OpenGate("g");
+    for (std::thread& t : threads) t.join();
+    server.AwaitDown();
+  }
+}
+
+TEST(Shutdown, WhileThreadsKeepCallingAccountsForEveryCall) {
+  constexpr int kThreads = 8;
+  ServerProcess server;
+  auto channel = NewChannel(server.target());
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      auto stub = EchoService::NewStub(channel);
+      EchoRequest request;
+      request.set_payload(Pattern(t * 3000, t));
+      for (;;) {
+        EchoReply reply;
+        const Status status = Echo(stub.get(), request, &reply);
+        if (!status.ok()) {
+          EXPECT_EQ(status.error_code(), UNAVAILABLE) << status;
+          return;
+        }
+        EXPECT_TRUE(reply.payload() == request.payload());
+      }
+    });
+  }
+  auto stub = EchoService::NewStub(channel);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(EchoesBack(stub.get(), "warm"));
+  server.BeginShutdown();
+  server.AwaitDown();
+  for (std::thread& t : threads) t.join();
+}
+
+TEST(Shutdown, FreesNameForNextServer) {
+  ServerProcess first;
+  ServerSettings same;
+  same.targets = {first.target()};
+  auto stub = EchoService::NewStub(NewChannel(first.target()));
+  EXPECT_TRUE(EchoesBack(stub.get(), "first"));
+  first.BeginShutdown();
+  first.AwaitDown();
+  ServerProcess second(same);  // while the first process still lives
+  EchoReply reply;
+  EXPECT_TRUE(IsOk(Echo(stub.get(), EchoRequest(), &reply)));
+  EXPECT_EQ(reply.server_pid(), second.pid());
+}
+
+}  // namespace
+}  // namespace testing
+}  // namespace shmrpc

@@ -1,0 +1,168 @@
+"""Rules of the source tree that no compiler checks.
+
+  style_check.py ROOT      prints each violation as file:line: reason; exit code 1
+
+ - no GNU extensions in what Visual C++ is to compile (ABSL_ATTRIBUTE_... instead)
+ - no #ifdef of a system, and no system's header, but in transport/platform (tests
+   that say by their name which system they are for may include its headers)
+ - includes point downward only: see LAYERS
+ - test support is for tests only
+"""
+
+import os
+import re
+import sys
+
+# A folder may include itself and what stands here. A folder that is not listed
+# is an error: its place has to be decided.
+_COMMON = ["transport/include", "transport/log"]
+LAYERS = {
+    "transport/include": [],
+    "transport/log": ["transport/include"],
+    "transport/platform": _COMMON,
+    "transport/shared_memory": _COMMON + ["transport/platform"],
+    "transport/memory": _COMMON + ["transport/platform"],
+    "transport/link": _COMMON + ["transport/platform", "transport/memory"],
+    "transport/rpc": _COMMON
+    + ["transport/platform", "transport/memory", "transport/link"],
+    "codegen": [],
+    # As a user's program: public headers and generated code.
+    "examples": ["transport/include"],
+}
+# Tests of a layer may use a running one.
+TEST_LAYERS = {
+    "codegen": ["transport/include", "transport/platform", "proto"],
+    "examples": ["transport/platform"],
+}
+
+PLATFORM = "transport/platform"
+# Headers of the compiler rather than of a system would stand here.
+ALLOWED_HEADERS = []
+
+SYSTEM_MACROS = re.compile(
+    r"\b(_WIN32|_WIN64|_MSC_VER|__MINGW\d+__|__linux__|__unix__|__APPLE__)\b")
+GNU = [
+    (re.compile(r"__attribute__"), "__attribute__: use ABSL_ATTRIBUTE_..."),
+    (re.compile(r"__builtin_\w+"), "a compiler builtin: use absl/base"),
+    (re.compile(r"\b(__extension__|__typeof__|__int128|__asm__|__label__)\b"),
+     "a GNU keyword"),
+    (re.compile(r"\(\{[^{}]*;\s*\}\)"), "a statement expression"),
+    (re.compile(r"\?\s*:[^:]"), "?: without its middle"),
+    (re.compile(r"\bcase\b[^:;]*\.\.\."), "a range of cases"),
+    (re.compile(r"#\s*include_next\b"), "#include_next"),
+]
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
+COMMENT_OR_STRING = re.compile(
+    r'//[^\n]*|/\*.*?\*/'
+    r'|R"(?P<d>[^(\s]*)\(.*?\)(?P=d)"'
+    r'|"(?:\\.|[^"\\\n])*"'
+    r"|(?<![0-9a-zA-Z])'(?:\\.|[^'\\\n])+'", re.S)
+
+
+def strip(text, keep_includes=False):
+    """`text` without comments and strings, every line in its place."""
+
+    def blank(match):
+        found = match.group(0)
+        if found.startswith(("/", "'")):
+            return re.sub(r"[^\n]", " ", found)
+        if keep_includes and found.startswith('"'):
+            return found
+        # The quotes stay: an operand is still an operand.
+        return '"' + re.sub(r"[^\n]", " ", found[1:-1]) + '"'
+
+    return COMMENT_OR_STRING.sub(blank, text)
+
+
+def layer_of(path):
+    """The layer a file, or a file that is included, belongs to; or None."""
+    if path.startswith("shmrpc/"):
+        return "transport/include"
+    parts = path.split("/")
+    if parts[0] == "transport":
+        return "/".join(parts[:2])
+    return parts[0] if parts[0] in ("codegen", "examples", "proto") else None
+
+
+def is_test(path):
+    name = os.path.basename(path)
+    return ("/testing/" in path or "_test." in name or "_test_" in name
+            or name == "compile_check.cc")
+
+
+def is_test_of_one_system(path):
+    return is_test(path) and re.search(r"_(posix|linux|win)(_test)?\.cc$", path)
+
+
+def line_of(text, position):
+    return text.count("\n", 0, position) + 1
+
+
+def check_file(path, text):
+    """Yields (line, reason)."""
+    layer = layer_of(path)
+    if layer not in LAYERS:
+        yield 1, f"folder {layer} has no place in LAYERS of style_check.py"
+        return
+    code = strip(text)
+    for pattern, reason in GNU:
+        for match in pattern.finditer(code):
+            yield line_of(code, match.start()), reason
+    if layer != PLATFORM:
+        for match in SYSTEM_MACROS.finditer(code):
+            yield (line_of(code, match.start()),
+                   f"{match.group(1)} outside {PLATFORM}")
+    allowed = [layer] + LAYERS[layer]
+    if is_test(path):
+        allowed = allowed + TEST_LAYERS.get(layer, [])
+    for match in INCLUDE.finditer(strip(text, keep_includes=True)):
+        line = line_of(text, match.start())
+        header = match.group(2)
+        if match.group(1) == "<":
+            system = header.endswith(".h") and header not in ALLOWED_HEADERS
+            if (system and layer != PLATFORM
+                    and not is_test_of_one_system(path)):
+                yield line, f"<{header}> outside {PLATFORM}"
+            continue
+        target = layer_of(header)
+        if target is not None and target not in allowed:
+            yield line, f"{layer} must not include {header}"
+        if "/testing/" in header and not is_test(path):
+            yield line, f"{header} is for tests only"
+
+
+def source_files(root):
+    for top in ("transport", "codegen", "examples"):
+        for folder, folders, files in os.walk(os.path.join(root, top)):
+            # What the generator is expected to write is not written by hand.
+            folders[:] = sorted(f for f in folders if f != "testdata")
+            for name in sorted(files):
+                if name.endswith((".h", ".cc")):
+                    yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def check_tree(root):
+    """([violation], number of files)"""
+    violations = []
+    count = 0
+    for path in source_files(root):
+        count += 1
+        with open(os.path.join(root, path), encoding="utf-8") as file:
+            text = file.read()
+        slashed = path.replace(os.sep, "/")
+        for line, reason in check_file(slashed, text):
+            violations.append(f"{slashed}:{line}: {reason}")
+    return violations, count
+
+
+def main():
+    violations, count = check_tree(sys.argv[1])
+    for violation in violations:
+        print(violation)
+    print(f"{count} files, {len(violations)} violations")
+    # A tree that was not found is not a clean one.
+    return 1 if violations or count < 50 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

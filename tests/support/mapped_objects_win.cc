@@ -1,0 +1,25 @@
+#include <windows.h>
+
+#include "tests/support/mapped_objects.h"
+
+namespace shmrpc {
+namespace testing {
+
+std::vector<std::string> MappedNames() { return {}; }
+
+uint64_t MappedBytes() {
+  uint64_t bytes = 0;
+  MEMORY_BASIC_INFORMATION info;
+  const uint8_t* at = nullptr;
+  while (VirtualQuery(at, &info, sizeof(info)) == sizeof(info)) {
+    if (info.Type == MEM_MAPPED && info.State == MEM_COMMIT &&
+        (info.Protect & (PAGE_READONLY | PAGE_READWRITE)) != 0) {
+      bytes += info.RegionSize;
+    }
+    at = static_cast<const uint8_t*>(info.BaseAddress) + info.RegionSize;
+  }
+  return bytes;
+}
+
+}  // namespace testing
+}  // namespace shmrpc

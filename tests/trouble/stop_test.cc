@@ -1,0 +1,106 @@
+// A server that does not run although it lives: SIGSTOP.
+
+#include <signal.h>
+
+#include <string>
+#include <thread>
+
+#include "tests/trouble/proc_linux.h"
+#include "tests/trouble/support.h"
+
+namespace shmrpc {
+namespace testing {
+namespace {
+
+class StoppedServer : public ::testing::Test {
+ protected:
+  StoppedServer() : server_(UniqueName("stopped")) {}
+  ~StoppedServer() override { Continue(); }
+
+  void Stop() {
+    ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGSTOP), 0);
+    ASSERT_TRUE(Eventually([&] { return StateOf(server_.pid()) == 'T'; }));
+  }
+  void Continue() { kill(static_cast<pid_t>(server_.pid()), SIGCONT); }
+
+  EchoServer server_;
+};
+
+TEST_F(StoppedServer, CallEndsAtItsDeadlineAndWorksAfterwards) {
+  EchoClient client(server_.name());
+  client.ExpectWorks();
+  Stop();
+  for (int i = 0; i < 3; ++i) {
+    ExpectStatus(client.Call(SmallRequest(), nullptr, 50),
+                 StatusCode::DEADLINE_EXCEEDED, {"Deadline Exceeded"});
+  }
+  ExpectStatus(client.Call(LargeRequest(1 << 20), nullptr, 50),
+               StatusCode::DEADLINE_EXCEEDED, {"Deadline Exceeded"});
+  Continue();
+  for (int i = 0; i < 100; ++i) client.ExpectWorks();
+  EXPECT_TRUE(client.Call(LargeRequest(1 << 20)).ok());
+  server_.ShutDown();
+}
+
+TEST_F(StoppedServer, ConnectEndsAtItsDeadlineAndWorksAfterwards) {
+  Stop();
+  EchoClient client(server_.name());
+  for (int i = 0; i < 3; ++i) {
+    ExpectStatus(client.Call(SmallRequest(), nullptr, 50),
+                 StatusCode::DEADLINE_EXCEEDED, {"Deadline Exceeded"});
+  }
+  Continue();
+  client.ExpectWorks();
+  server_.ShutDown();
+}
+
+TEST_F(StoppedServer, CallWithoutDeadlineIsAnsweredOnceItRuns) {
+  EchoClient client(server_.name());
+  client.ExpectWorks();
+  Stop();
+  Status status(StatusCode::UNKNOWN, "not called");
+  std::thread caller([&] { status = client.Call(SmallRequest()); });
+  // A second call proves that the stop has been met; then the first may end.
+  ExpectStatus(client.Call(SmallRequest(), nullptr, 50),
+               StatusCode::DEADLINE_EXCEEDED, {});
+  Continue();
+  Watchdog dog(40, "a call to a server that was stopped and runs again");
+  caller.join();
+  EXPECT_TRUE(status.ok()) << status;
+  server_.ShutDown();
+}
+
+TEST_F(StoppedServer, ManyCallsThatTimedOutLeaveNothingBehind) {
+  EchoClient client(server_.name());
+  client.ExpectWorks();
+  Stop();
+  // More than the ring holds: the rest waits in the client's backlog.
+  EchoRequest request = SmallRequest();
+  request.set_payload(std::string(4000, 'x'));
+  for (int i = 0; i < 60; ++i) {
+    ExpectStatus(client.Call(request, nullptr, 2),
+                 StatusCode::DEADLINE_EXCEEDED, {});
+  }
+  Continue();
+  for (int i = 0; i < 100; ++i) client.ExpectWorks();
+  server_.ShutDown();
+}
+
+TEST_F(StoppedServer, KilledWhileStoppedCallEnds) {
+  EchoClient client(server_.name());
+  client.ExpectWorks();
+  Stop();
+  Status status;
+  std::thread caller([&] { status = client.Call(SmallRequest()); });
+  ExpectStatus(client.Call(SmallRequest(), nullptr, 20),
+               StatusCode::DEADLINE_EXCEEDED, {});
+  server_.Kill();
+  Watchdog dog(30, "a call whose stopped server was killed");
+  caller.join();
+  ExpectUnavailable(status, {server_.target()});
+  ExpectNextServerReclaims();
+}
+
+}  // namespace
+}  // namespace testing
+}  // namespace shmrpc

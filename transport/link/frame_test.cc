@@ -1,0 +1,159 @@
+// Every rule of ValidateFrame, broken once.
+
+#include "transport/link/frame.h"
+
+#include <cstdint>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace shmrpc {
+namespace link {
+namespace {
+
+using memory::kClientSide;
+using memory::kServerSide;
+using ::testing::HasSubstr;
+
+constexpr uint32_t kHeader = sizeof(memory::FrameHeader);
+constexpr uint8_t kMessage = memory::kFlagMessage;
+constexpr uint8_t kBlock = memory::kFlagBlock;
+
+// A frame with `body` bytes behind its header, `metadata` of them metadata.
+FrameFields Fields(uint8_t kind, uint8_t flags, uint32_t body,
+                   uint32_t metadata) {
+  FrameFields fields;
+  fields.kind = kind;
+  fields.flags = flags;
+  fields.record_bytes = kHeader + body;
+  fields.metadata_bytes = metadata;
+  return fields;
+}
+
+FrameFields Return(uint32_t body, uint32_t block) {
+  FrameFields fields = Fields(memory::kFrameReturn, 0, body, body);
+  fields.returned_block = block;
+  return fields;
+}
+
+void ExpectRefused(const FrameFields& fields, memory::Side sender,
+                   const std::string& reason) {
+  const absl::Status status = ValidateFrame(fields, sender);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss)
+      << "kind " << int{fields.kind};
+  EXPECT_THAT(std::string(status.message()), HasSubstr(reason));
+}
+
+TEST(ValidateFrame, HonestFramesPass) {
+  EXPECT_TRUE(
+      ValidateFrame(Fields(memory::kFrameBind, 0, 9, 9), kClientSide).ok());
+  EXPECT_TRUE(
+      ValidateFrame(Fields(memory::kFrameBind, kBlock, 24, 9000), kClientSide)
+          .ok());
+  EXPECT_TRUE(
+      ValidateFrame(Fields(memory::kFrameOpen, kMessage, 0, 0), kClientSide)
+          .ok());
+  EXPECT_TRUE(
+      ValidateFrame(Fields(memory::kFrameOpen, kMessage, 9, 4), kClientSide)
+          .ok());
+  EXPECT_TRUE(
+      ValidateFrame(Fields(memory::kFrameOpen, kMessage | kBlock, 24, 4),
+                    kClientSide)
+          .ok());
+  EXPECT_TRUE(
+      ValidateFrame(Fields(memory::kFrameClose, 0, 0, 0), kServerSide).ok());
+  EXPECT_TRUE(
+      ValidateFrame(Fields(memory::kFrameClose, kMessage, 9, 9), kServerSide)
+          .ok());
+  EXPECT_TRUE(
+      ValidateFrame(Fields(memory::kFrameCancel, 0, 0, 0), kClientSide).ok());
+  for (memory::Side side : {kClientSide, kServerSide}) {
+    EXPECT_TRUE(
+        ValidateFrame(Fields(memory::kFrameSegment, 0, 8, 0), side).ok());
+    EXPECT_TRUE(ValidateFrame(Return(0, 1), side).ok());
+  }
+}
+
+TEST(ValidateFrame, KindThatTheSideMayNotSendIsRefused) {
+  for (uint8_t kind :
+       {memory::kFrameBind, memory::kFrameOpen, memory::kFrameCancel}) {
+    ExpectRefused(Fields(kind, 0, 0, 0), kServerSide,
+                  "is not one the server may send");
+  }
+  ExpectRefused(Fields(memory::kFrameClose, 0, 0, 0), kClientSide,
+                "frame kind 4 is not one the client may send");
+}
+
+TEST(ValidateFrame, UnknownKindIsRefused) {
+  for (memory::Side side : {kClientSide, kServerSide}) {
+    for (int kind : {0, 1, 8, 9, 128, 255}) {
+      ExpectRefused(Fields(static_cast<uint8_t>(kind), 0, 0, 0), side,
+                    "frame kind");
+    }
+  }
+}
+
+TEST(ValidateFrame, FlagTheKindDoesNotHaveIsRefused) {
+  const struct {
+    uint8_t kind;
+    memory::Side sender;
+    uint8_t allowed;
+  } rules[] = {
+      {memory::kFrameBind, kClientSide, kBlock},
+      {memory::kFrameOpen, kClientSide, kMessage | kBlock},
+      {memory::kFrameClose, kServerSide, kMessage | kBlock},
+      {memory::kFrameCancel, kClientSide, 0},
+      {memory::kFrameSegment, kClientSide, 0},
+      {memory::kFrameReturn, kClientSide, 0},
+  };
+  for (const auto& rule : rules) {
+    for (int bit = 0; bit < 8; ++bit) {
+      const uint8_t flag = static_cast<uint8_t>(1 << bit);
+      if ((flag & rule.allowed) != 0) continue;
+      ExpectRefused(Fields(rule.kind, flag, 0, 0), rule.sender,
+                    "frame with flags");
+    }
+  }
+}
+
+TEST(ValidateFrame, BlockReferenceOfAnotherSizeIsRefused) {
+  for (uint32_t body : {0u, 23u, 25u, 8000u}) {
+    ExpectRefused(Fields(memory::kFrameOpen, kMessage | kBlock, body, 0),
+                  kClientSide, "block reference");
+  }
+}
+
+TEST(ValidateFrame, SegmentInfoOfAnotherSizeIsRefused) {
+  for (uint32_t body : {0u, 7u, 9u}) {
+    ExpectRefused(Fields(memory::kFrameSegment, 0, body, 0), kServerSide,
+                  "segment frame");
+  }
+  ExpectRefused(Fields(memory::kFrameSegment, 0, 8, 8), kServerSide,
+                "segment frame");
+}
+
+TEST(ValidateFrame, MoreMetadataThanBodyIsRefused) {
+  ExpectRefused(Fields(memory::kFrameOpen, kMessage, 9, 10), kClientSide,
+                "claims 10 bytes of metadata");
+  ExpectRefused(Fields(memory::kFrameClose, 0, 0, 0xffffffff), kServerSide,
+                "claims");
+}
+
+TEST(ValidateFrame, BytesLeftOverWithoutAMessageAreRefused) {
+  ExpectRefused(Fields(memory::kFrameClose, 0, 9, 8), kServerSide,
+                "1 bytes left over");
+  ExpectRefused(Fields(memory::kFrameCancel, 0, 4, 0), kClientSide,
+                "left over");
+}
+
+TEST(ValidateFrame, ReturnOfNothingIsRefused) {
+  for (memory::Side side : {kClientSide, kServerSide}) {
+    ExpectRefused(Return(0, 0), side, "return frame");
+    ExpectRefused(Return(1, 1), side, "return frame");
+  }
+}
+
+}  // namespace
+}  // namespace link
+}  // namespace shmrpc
