@@ -264,6 +264,10 @@ TEST_F(Deadline, LateLargeRequestsAreGivenBack) {
       EchoReply reply;
       EXPECT_TRUE(Is(echo_->Echo(&context, request, &reply), DEADLINE_EXCEEDED,
                      kExpired));
+      // A busy machine's server may be many calls behind: lets it catch up.
+      if (i % 20 == 19) {
+        EXPECT_TRUE(EchoesBack(echo_.get(), "comes after all of them"));
+      }
     }
   };
   run(20);

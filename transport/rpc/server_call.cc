@@ -102,9 +102,17 @@ bool ServerCallState::ParseBlock() {
 }
 
 void ServerCallState::Run() {
-  if (block_view_ != nullptr && !ParseBlock()) {
-    status_ = Unparseable();
-    return;
+  if (block_view_ != nullptr) {
+    if (!ParseBlock()) {
+      status_ = Unparseable();
+      return;
+    }
+    // A quick handler's reply takes the block back with it; the client should
+    // not wait for a slow one's.
+    if (!method_->fast()) {
+      connection_->link().GiveBackBlock(returned_block_ - 1);
+      returned_block_ = 0;
+    }
   }
   ServerContext context;
   ServerContextAccess::Bind(&context, this, deadline_ns_);
