@@ -21,8 +21,9 @@ inline platform::Access ToPlatform(MemoryAccess access) {
 inline platform::AccessPolicy ToPlatform(const AccessControl& access) {
   platform::AccessPolicy policy;
   policy.sddl = access.sddl;
-  policy.mode = access.mode;
-  policy.group_id = access.group_id;
+  // One by one: an Abseil that was built for C++14 has an optional of its own.
+  if (access.mode.has_value()) policy.mode = *access.mode;
+  if (access.group_id.has_value()) policy.group_id = *access.group_id;
   return policy;
 }
 

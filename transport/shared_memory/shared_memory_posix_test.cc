@@ -157,6 +157,9 @@ TEST_F(OtherUser, TakingAFreeNameIsNoticed) {
   OpenOptions options;
   options.require_same_owner = false;
   EXPECT_TRUE(SharedMemory::Open(name, options).ok());
+  nobody.WriteLine("leave");
+  EXPECT_TRUE(nobody.Wait().ok());
+  EXPECT_THAT(Leftovers(name.plain()), IsEmpty());
 }
 
 SHMRPC_TEST_ROLE(truncater) {
