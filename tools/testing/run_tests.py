@@ -166,8 +166,6 @@ class Run:
                 self.platform("linux")
             if not options.linux:
                 self.platform("windows")
-            if options.ci and not (options.linux or options.windows):
-                self.platform("asan")
         self.leftovers(before, base)
 
     def leftovers(self, before, base):
