@@ -33,10 +33,10 @@ exec 9> "$cache/lock"
 flock 9  # one run at a time in this copy
 
 # --- the copy -----------------------------------------------------------------
-rm -rf "$cache/work"
-mkdir -p "$cache/work"
-cp -R "$here/consumer" "$here/inventory" "$cache/work/"
-cd "$cache/work"
+rm -rf "$cache/copy"
+mkdir -p "$cache/copy"
+cp -R "$here/consumer" "$here/inventory" "$cache/copy/"
+cd "$cache/copy"
 mv consumer/bazelrc.in consumer/.bazelrc
 find . -name '*.in' | while read -r file; do mv "$file" "${file%.in}"; done
 sed -i "s|@SHMRPC@|$root|" consumer/WORKSPACE
