@@ -16,8 +16,7 @@
 #include "gtest/gtest.h"
 #include "transport/link/accept.h"
 #include "transport/link/lobby.h"
-#include "transport/memory/ring.h"
-#include "transport/platform/clock.h"
+#include "transport/platform/event.h"
 #include "transport/platform/testing/leftovers.h"
 #include "transport/platform/testing/watchdog.h"
 
@@ -27,12 +26,9 @@ namespace {
 
 using google::protobuf::StringValue;
 using memory::FrameHeader;
-using memory::RingProducer;
 using ::shmrpc::testing::UniqueName;
 using ::shmrpc::testing::Watchdog;
 using ::testing::HasSubstr;
-
-constexpr int64_t kMillisecondNs = 1000 * 1000;
 
 class BadServer : public ::testing::Test {
  protected:
@@ -119,31 +115,6 @@ TEST_F(BadServer, HonestAnswerArrives) {
   });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(response_.value(), "hello");
-}
-
-TEST_F(BadServer, FloodOfOthersRepliesDoesNotMoveTheDeadline) {
-  const int64_t deadline_ns = platform::MonotonicNowNs() + 50 * kMillisecondNs;
-  const Status status = Call(
-      [&] {
-        memory::ConnectionPage* page = link_->page();
-        RingProducer producer(reinterpret_cast<uint8_t*>(page) + memory::kPage +
-                                  memory::kRingSizeBytes,
-                              memory::kRingSizeBytes,
-                              &page->ring[memory::kServerSide].consumed);
-        while (!stop_) {
-          uint8_t* record = nullptr;
-          if (producer.Reserve(sizeof(FrameHeader), &record) !=
-              RingProducer::Result::kOk) {
-            continue;
-          }
-          std::memset(record + 8, 0, sizeof(FrameHeader) - 8);
-          reinterpret_cast<FrameHeader*>(record)->call_id = 0xffffffff;
-          producer.Publish(
-              memory::RecordWord(sizeof(FrameHeader), memory::kFrameClose, 0));
-        }
-      },
-      deadline_ns);
-  EXPECT_EQ(status.error_code(), StatusCode::DEADLINE_EXCEEDED);
 }
 
 TEST_F(BadServer, AnswerWithoutAMessageIsUnimplemented) {
