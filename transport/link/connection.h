@@ -12,8 +12,8 @@
 // Send never blocks. A small frame is written into the ring itself, a large one
 // into a block of the arena, outside any lock. What finds the ring full waits
 // in a private backlog, in order, which Flush (or the next Send) moves into the
-// ring; the peer rings when it has given space back. The backlog is bounded by
-// what the callers have in flight.
+// ring; the peer rings when it has given space back. A client's backlog is
+// bounded by its calls in flight; a server's is not (docs/decisions/0004).
 //
 // Thread rule: Send, GiveBackBlock, Flush, Fail, Close from any thread. Next,
 // Park and Unpark from one thread at a time, the one that leads.
