@@ -99,7 +99,10 @@ absl::Status Connection::Send(const OutgoingFrame& frame,
   const uint64_t body_bytes = frame.metadata.size() + frame.message_bytes;
   Record record{{}, nullptr, 0, {}, write, false};
   record.fields.kind = frame.kind;
-  record.fields.flags = frame.has_message ? memory::kFlagMessage : 0;
+  record.fields.flags =
+      static_cast<uint8_t>((frame.has_message ? memory::kFlagMessage : 0) |
+                           (frame.last ? memory::kFlagLast : 0) |
+                           (frame.initial ? memory::kFlagInitial : 0));
   record.fields.call_id = frame.call_id;
   record.fields.aux = frame.aux;
   record.fields.deadline_ns = frame.deadline_ns;

@@ -20,12 +20,16 @@ struct KindRule {
 constexpr KindRule kRules[] = {
     {memory::kFrameBind, "bind", true, false, memory::kFlagBlock},
     {memory::kFrameOpen, "open", true, false,
-     memory::kFlagMessage | memory::kFlagBlock},
+     memory::kFlagMessage | memory::kFlagBlock | memory::kFlagLast},
     {memory::kFrameClose, "close", false, true,
      memory::kFlagMessage | memory::kFlagBlock},
     {memory::kFrameCancel, "cancel", true, false, 0},
     {memory::kFrameSegment, "segment", true, true, 0},
     {memory::kFrameReturn, "return", true, true, 0},
+    {memory::kFrameMessage, "message", true, true,
+     memory::kFlagMessage | memory::kFlagBlock | memory::kFlagLast |
+         memory::kFlagInitial},
+    {memory::kFrameCredit, "credit", true, true, 0},
 };
 
 }  // namespace
@@ -44,6 +48,33 @@ absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
   if ((fields.flags & ~rule->allowed_flags) != 0) {
     return absl::DataLossError(
         absl::StrCat(rule->name, " frame with flags ", fields.flags));
+  }
+  const uint8_t not_this_side =
+      sender == kClientSide ? memory::kFlagInitial : memory::kFlagLast;
+  if ((fields.flags & not_this_side) != 0) {
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame with flags ", fields.flags,
+                     " that are the other side's"));
+  }
+  if (fields.metadata_bytes > memory::kMaxMetadataBytes) {
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame with ", fields.metadata_bytes,
+                     " bytes of metadata; the limit is ",
+                     memory::kMaxMetadataBytes));
+  }
+  if (fields.kind == memory::kFrameMessage) {
+    // One that says nothing could be repeated without end.
+    if ((fields.flags & ~memory::kFlagBlock) == 0) {
+      return absl::DataLossError("message frame that says nothing");
+    }
+    if (fields.metadata_bytes != 0 &&
+        (fields.flags & memory::kFlagInitial) == 0) {
+      return absl::DataLossError(
+          "message frame with metadata that is not the initial metadata");
+    }
+  }
+  if (fields.kind == memory::kFrameCredit && fields.aux == 0) {
+    return absl::DataLossError("credit frame for 0 bytes");
   }
   const uint64_t body = fields.record_bytes - sizeof(memory::FrameHeader);
   if (fields.kind == memory::kFrameReturn &&

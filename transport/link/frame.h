@@ -49,6 +49,8 @@ struct Frame {
     return (fields.flags & memory::kFlagMessage) != 0;
   }
   bool in_block() const { return block_view != nullptr; }
+  bool last() const { return (fields.flags & memory::kFlagLast) != 0; }
+  bool initial() const { return (fields.flags & memory::kFlagInitial) != 0; }
 };
 
 // A frame to send.
@@ -57,6 +59,8 @@ struct OutgoingFrame {
 
   uint8_t kind = 0;
   bool has_message = false;
+  bool last = false;     // client: no message follows
+  bool initial = false;  // server: `metadata` is the initial metadata
   uint32_t call_id = 0;
   uint32_t aux = 0;
   int64_t deadline_ns = INT64_MAX;

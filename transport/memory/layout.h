@@ -221,12 +221,28 @@ enum FrameKind : uint8_t {
   kFrameCancel = 5,   // client: nobody waits for `call_id` any more
   kFrameSegment = 6,  // `aux` is a segment's number, a SegmentInfo follows
   kFrameReturn = 7,   // gives back `returned_block` and nothing else
+  kFrameMessage = 8,  // a message of call `call_id`, or what a flag says
+  kFrameCredit = 9,   // `aux` bytes of call `call_id` were taken by its reader
 };
 
 enum FrameFlags : uint8_t {
   kFlagMessage = 1,  // there is a message (it may be empty)
   kFlagBlock = 2,    // metadata and message lie in a block; a BlockRef follows
+  kFlagLast = 4,     // client, open and message: no message follows
+  kFlagInitial = 8,  // server, message: the metadata is the initial metadata
 };
+
+// Flow control, per call and direction. A message costs its bytes and
+// kMessageChargeBytes. Its sender may send while what it sent and has no credit
+// for costs less than kWindowBytes (so one message of any length may go beyond
+// it); more breaks the protocol. The receiver gives credit back once its reader
+// has taken a quarter of the window, and need not once it knows that no message
+// follows.
+constexpr uint64_t kWindowBytes = 2 * 1024 * 1024;
+constexpr uint64_t kMessageChargeBytes = 64;
+
+// Most metadata of one frame, whoever sends it.
+constexpr uint32_t kMaxMetadataBytes = 1024 * 1024;
 
 // The first bytes of every record. `size_kind_flags` is the publication flag: 0
 // until the record is complete.

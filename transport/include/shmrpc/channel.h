@@ -14,18 +14,22 @@
 // anew.
 //
 // Thread rule: a channel serves any number of threads at once. Ownership: stubs
-// share it; the connection closes with the last of them. After fork() a child's
-// calls on the parent's channels return UNAVAILABLE.
+// and streams share it; the connection closes with the last of them. After
+// fork() a child's calls on the parent's channels return UNAVAILABLE.
 
 #ifndef SHMRPC_CHANNEL_H_
 #define SHMRPC_CHANNEL_H_
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "shmrpc/channel_arguments.h"
+#include "shmrpc/connectivity_state.h"
 #include "shmrpc/credentials.h"
 #include "shmrpc/status.h"
+#include "shmrpc/time.h"
 
 namespace google {
 namespace protobuf {
@@ -37,6 +41,7 @@ namespace shmrpc {
 
 class ClientContext;
 namespace internal {
+class ClientStream;
 class RpcMethod;
 }  // namespace internal
 
@@ -45,14 +50,56 @@ class ChannelInterface {
  public:
   virtual ~ChannelInterface() = default;
 
+  // The state now. GRPC_CHANNEL_IDLE with `try_to_connect`: starts connecting,
+  // and goes on trying until it succeeds.
+  virtual grpc_connectivity_state GetState(bool try_to_connect) = 0;
+
+  // True as soon as the state is another one than `last_observed`; false if
+  // that has not happened by the deadline. T: as ClientContext::set_deadline.
+  template <typename T>
+  bool WaitForStateChange(grpc_connectivity_state last_observed, T deadline) {
+    return WaitForStateChangeImpl(last_observed,
+                                  internal::DeadlineNs(deadline));
+  }
+
+  // Connects. False if that has not succeeded by the deadline, or never can.
+  template <typename T>
+  bool WaitForConnected(T deadline) {
+    grpc_connectivity_state state;
+    while ((state = GetState(true)) != GRPC_CHANNEL_READY) {
+      if (state == GRPC_CHANNEL_SHUTDOWN) return false;
+      if (!WaitForStateChange(state, deadline)) return false;
+    }
+    return true;
+  }
+
   // One unary call, blocking. For generated code.
   virtual Status BlockingUnaryCall(const internal::RpcMethod& method,
                                    ClientContext* context,
                                    const google::protobuf::MessageLite& request,
                                    google::protobuf::MessageLite* response) = 0;
+
+  // Starts any other call. For generated code. `request`: the only message of a
+  // client that does not stream, otherwise null. `response`: where the only
+  // message of a server that does not stream goes when Finish returns OK,
+  // otherwise null; it outlives the stream. Never null: what went wrong, Finish
+  // says.
+  virtual std::unique_ptr<internal::ClientStream> StartStream(
+      const internal::RpcMethod& method, ClientContext* context,
+      const google::protobuf::MessageLite* request,
+      google::protobuf::MessageLite* response) = 0;
+
+ private:
+  virtual bool WaitForStateChangeImpl(grpc_connectivity_state last_observed,
+                                      int64_t deadline_ns) = 0;
 };
 
-class Channel : public ChannelInterface {};
+class Channel : public ChannelInterface {
+ public:
+  // A local channel has one server and no configuration of services.
+  std::string GetLoadBalancingPolicyName() const { return "pick_first"; }
+  std::string GetServiceConfigJSON() const { return "{}"; }
+};
 
 // Null credentials give a channel whose every call ends with INVALID_ARGUMENT,
 // "Invalid credentials.".

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "shmrpc/generated.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 

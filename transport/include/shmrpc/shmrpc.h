@@ -13,6 +13,7 @@
 #include "shmrpc/server_context.h"
 #include "shmrpc/service.h"
 #include "shmrpc/status.h"
+#include "shmrpc/sync_stream.h"
 #include "shmrpc/version.h"
 
 #endif  // SHMRPC_SHMRPC_H_

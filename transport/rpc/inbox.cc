@@ -1,0 +1,46 @@
+#include "transport/rpc/inbox.h"
+
+#include <cstring>
+
+#include "transport/platform/guard.h"
+
+namespace shmrpc {
+namespace internal {
+
+bool KeepMessage(const link::Frame& frame, ArrivedMessage* message) {
+  message->size_bytes = frame.message_bytes;
+  if (frame.in_block()) {
+    message->block_view = frame.block_view;
+    message->block_data = frame.message;
+    message->block = frame.block;
+    return true;
+  }
+  message->bytes.resize(frame.message_bytes);
+  if (message->bytes.empty()) return true;
+  return platform::Guarded(*frame.view, [&] {
+    memcpy(&message->bytes[0], frame.message, message->bytes.size());
+  });
+}
+
+ParseResult ParseArrived(const ArrivedMessage& arrived, link::Connection* link,
+                         MessageLite* message) {
+  if (arrived.block_view == nullptr) {
+    return message->ParseFromString(arrived.bytes) ? ParseResult::kParsed
+                                                   : ParseResult::kMalformed;
+  }
+  const ParseResult result =
+      ParseMessage(*arrived.block_view, arrived.block_data, arrived.size_bytes,
+                   message);
+  link->GiveBackBlock(arrived.block);
+  if (result == ParseResult::kFaulted) {
+    link->Fail(absl::DataLossError("an arena segment's memory is gone"));
+  }
+  return result;
+}
+
+void DropArrived(const ArrivedMessage& arrived, link::Connection* link) {
+  if (arrived.block_view != nullptr) link->GiveBackBlock(arrived.block);
+}
+
+}  // namespace internal
+}  // namespace shmrpc

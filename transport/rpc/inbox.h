@@ -1,0 +1,86 @@
+// Messages of one call that have arrived and that its reader has not taken yet.
+//
+//   // the thread that polls                  // the reader
+//   ArrivedMessage message;                   ArrivedMessage m = inbox.Pop(&c);
+//   KeepMessage(frame, &message);             ... send credit c if not 0 ...
+//   if (!inbox.Push(std::move(message)))      ParseArrived(m, &link, &request);
+//     ... the peer ignores its window ...
+//
+// Thread rule: one thread at a time (both users hold a lock of theirs);
+// KeepMessage and ParseArrived, which may take long, without it.
+
+#ifndef SHMRPC_TRANSPORT_RPC_INBOX_H_
+#define SHMRPC_TRANSPORT_RPC_INBOX_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "transport/link/connection.h"
+#include "transport/link/flow_control.h"
+#include "transport/link/frame.h"
+#include "transport/rpc/message_io.h"
+
+namespace shmrpc {
+namespace internal {
+
+// A private copy of a small message, or the block that a large one lies in.
+struct ArrivedMessage {
+  uint64_t size_bytes = 0;
+  std::string bytes;
+  std::shared_ptr<platform::View> block_view;  // null: `bytes` has it
+  const uint8_t* block_data = nullptr;
+  uint32_t block = 0;
+};
+
+// Takes the message of `frame` out of the ring. Its block, if any, is the
+// caller's to give back. False: the shared memory is gone.
+bool KeepMessage(const link::Frame& frame, ArrivedMessage* message);
+
+// Parses, and gives the block back through `link`. kFaulted breaks the link.
+ParseResult ParseArrived(const ArrivedMessage& arrived, link::Connection* link,
+                         MessageLite* message);
+
+// Gives the block back without a look at it.
+void DropArrived(const ArrivedMessage& arrived, link::Connection* link);
+
+class Inbox {
+ public:
+  // False: the sender has gone beyond its window; nothing was kept.
+  bool Push(ArrivedMessage message) {
+    if (!window_.Arrived(link::MessageCost(message.size_bytes))) return false;
+    messages_.push_back(std::move(message));
+    return true;
+  }
+  bool empty() const { return messages_.empty(); }
+  // Of the next message, which there is.
+  uint64_t next_size_bytes() const { return messages_.front().size_bytes; }
+  // `*credit`: what to give the sender now, 0 nothing.
+  ArrivedMessage Pop(uint32_t* credit) {
+    ArrivedMessage message = std::move(messages_.front());
+    messages_.pop_front();
+    *credit = window_.Taken(link::MessageCost(message.size_bytes));
+    return message;
+  }
+  // The same for a message that never was kept, because its reader took it
+  // where it lay. False: beyond the window.
+  bool Pass(uint64_t size_bytes, uint32_t* credit) {
+    const uint64_t cost = link::MessageCost(size_bytes);
+    if (!window_.Arrived(cost)) return false;
+    *credit = window_.Taken(cost);
+    return true;
+  }
+  // Everything unread, for the caller to drop.
+  std::deque<ArrivedMessage> TakeAll() { return std::move(messages_); }
+
+ private:
+  link::ReceiveWindow window_;
+  std::deque<ArrivedMessage> messages_;
+};
+
+}  // namespace internal
+}  // namespace shmrpc
+
+#endif  // SHMRPC_TRANSPORT_RPC_INBOX_H_
