@@ -2,8 +2,6 @@
 
 #include <thread>
 
-#include "shmrpc/client_context.h"
-
 namespace shmrpc {
 namespace internal {
 namespace {
@@ -30,9 +28,8 @@ void CancelSlot::End() {
     Cancellable* current = target_.load(std::memory_order_relaxed);
     // SYNC(cancel): acquire pairs with the release of the Request that gave the
     // target back; its Cancel is over.
-    if (current != &busy &&
-        target_.compare_exchange_strong(current, nullptr,
-                                        std::memory_order_acq_rel)) {
+    if (current != &busy && target_.compare_exchange_strong(
+                                current, nullptr, std::memory_order_acq_rel)) {
       return;
     }
     std::this_thread::yield();
@@ -57,23 +54,6 @@ void CancelSlot::Request() {
     target_.store(current, std::memory_order_release);
     return;
   }
-}
-
-void CancelGroup::Add(ClientContext* context) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (cancelled_) context->TryCancel();
-  contexts_.insert(context);
-}
-
-void CancelGroup::Remove(ClientContext* context) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  contexts_.erase(context);
-}
-
-void CancelGroup::CancelAll() {
-  std::lock_guard<std::mutex> lock(mutex_);
-  cancelled_ = true;
-  for (ClientContext* context : contexts_) context->TryCancel();
 }
 
 }  // namespace internal
