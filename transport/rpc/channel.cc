@@ -115,7 +115,7 @@ Status LocalChannel::BlockingUnaryCall(
   for (int attempt = 0;; ++attempt) {
     auto connection = connector_->Get(
         deadline_ns, ClientContextAccess::wait_for_ready(*context),
-        ClientContextAccess::cancel(context));
+        ClientContextAccess::slot(context));
     if (!connection.ok()) {
       if (absl::IsCancelled(connection.status())) {
         return Status(StatusCode::CANCELLED, "CANCELLED");

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "shmrpc/cancel.h"
 #include "shmrpc/client_context.h"
 #include "shmrpc/server_context.h"
 
@@ -28,9 +29,8 @@ class ClientContextAccess {
   static bool wait_for_ready(const ClientContext& context) {
     return context.wait_for_ready_;
   }
-  static CancelSlot* cancel(ClientContext* context) {
-    return &context->cancel_;
-  }
+  static CancelSlot* slot(ClientContext* context) { return &context->cancel_; }
+
   static void set_peer(ClientContext* context,
                        std::shared_ptr<const std::string> peer) {
     context->peer_ = std::move(peer);
@@ -44,6 +44,12 @@ class ServerContextAccess {
     context->call_ = call;
     context->deadline_ns_ = deadline_ns;
   }
+  static int64_t deadline_ns(const ServerContextBase& context) {
+    return context.deadline_ns_;
+  }
+  // The calls that end with this one; null: none can. With the server's call.
+  static std::shared_ptr<CancelGroup> cancel_group(
+      const ServerContextBase& context);
 };
 
 }  // namespace internal
