@@ -54,13 +54,19 @@ ClientConnection::ClientConnection(link::Address address)
     : address_(std::move(address)) {}
 
 absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
-    const link::Address& address, int64_t deadline_ns) {
+    const link::Address& address, int64_t deadline_ns,
+    std::function<void()> on_end, std::shared_ptr<link::ConnectCancel> cancel) {
   std::shared_ptr<ClientConnection> self(new ClientConnection(address));
   // The watch is destroyed with the connection, and by then its callback has
   // returned: a plain pointer is enough.
   ClientConnection* raw = self.get();
-  auto link =
-      link::Connect(address, deadline_ns, [raw] { raw->OnServerDeath(); });
+  auto link = link::Connect(
+      address, deadline_ns,
+      [raw, on_end = std::move(on_end)] {
+        raw->OnServerDeath();
+        if (on_end != nullptr) on_end();
+      },
+      std::move(cancel));
   if (!link.ok()) return link.status();
   self->link_ = *std::move(link);
   self->peer_ = std::make_shared<const std::string>(absl::StrCat(

@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,8 +34,14 @@ namespace internal {
 
 class ClientConnection {
  public:
+  // `on_end`, if not null, is called at most once, on the watching thread, when
+  // the server's process has ended: usable() is false by then. Perhaps before
+  // Connect returns, never once the destructor has. `cancel`, if not null, ends
+  // this Connect with CANCELLED.
   static absl::StatusOr<std::shared_ptr<ClientConnection>> Connect(
-      const link::Address& address, int64_t deadline_ns);
+      const link::Address& address, int64_t deadline_ns,
+      std::function<void()> on_end = nullptr,
+      std::shared_ptr<link::ConnectCancel> cancel = nullptr);
   ~ClientConnection();
 
   // `*sent` is false if the connection broke before the request left; then it

@@ -26,6 +26,11 @@ class ClientContextAccess {
   static int64_t deadline_ns(const ClientContext& context) {
     return context.deadline_ns_;
   }
+  static bool wait_for_ready(const ClientContext& context) {
+    return context.wait_for_ready_;
+  }
+  static CancelSlot* slot(ClientContext* context) { return &context->cancel_; }
+
   static void set_peer(ClientContext* context,
                        std::shared_ptr<const std::string> peer) {
     context->peer_ = std::move(peer);

@@ -40,7 +40,8 @@ class ServerBuilder {
   // Longest response sent. Default: no limit.
   ServerBuilder& SetMaxSendMessageSize(int size_bytes);
 
-  // Null, with an error in the log that says which, if there is no port, an
+  // Null, with an error in the log that says which, if there is no port, a
+  // port's credentials are null or for networks (credentials.h), an
   // address is malformed or held by a living server, a service is null or was
   // registered twice, or the system refuses the memory.
   std::unique_ptr<Server> BuildAndStart();
