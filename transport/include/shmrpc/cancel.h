@@ -19,6 +19,8 @@ class Cancellable {
  public:
   // Any thread, at most a few times. Must not destroy the object.
   virtual void Cancel() = 0;
+  // The same, and the slot will be gone: do not End it.
+  virtual void Orphan() { Cancel(); }
 
  protected:
   ~Cancellable() = default;
@@ -36,6 +38,8 @@ class CancelSlot {
   void End();
   // Cancels what has begun, or what will begin.
   void Request();
+  // The slot's end: whatever still goes on is orphaned. By the calling thread.
+  void Abandon();
   bool requested() const {
     // Relaxed: advice; Begin decides.
     return requested_.load(std::memory_order_relaxed);
