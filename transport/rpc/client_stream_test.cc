@@ -71,7 +71,7 @@ class Stream : public ::testing::Test {
     return server_.Take(memory::kFrameOpen).fields.call_id;
   }
 
-  Watchdog dog_{120, "client stream"};
+  Watchdog dog_{60, "client stream"};
   HandMadeServer server_;
   ClientContext context_;
   int max_receive_bytes_ = -1;
@@ -97,7 +97,7 @@ TEST_F(Stream, MessagesGoBothWaysInOrder) {
   BytesValue reply;
   for (int i = 0; i < 100; ++i) {
     // Some in the ring, some in blocks.
-    const std::string value(static_cast<size_t>(i * 500), 'x');
+    const std::string value(static_cast<size_t>(i * 200), 'x');
     ASSERT_TRUE(stream.Write(Value(value), {}));
     ASSERT_TRUE(stream.Read(&reply));
     EXPECT_EQ(reply.value(), value);

@@ -1,4 +1,5 @@
-// A handler's own calls: where a client's context meets a server's.
+// The one function of a client's context that needs the server: apart, so that
+// a program without a server does not link one.
 
 #include <memory>
 
