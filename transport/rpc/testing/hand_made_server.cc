@@ -91,6 +91,13 @@ void HandMadeServer::Initial(uint32_t call_id, absl::string_view metadata) {
   Send(frame, "");
 }
 
+void HandMadeServer::Drain() {
+  while (link_->Undelivered() != 0 && !link_->broken()) {
+    link_->Flush();
+    std::this_thread::yield();
+  }
+}
+
 void HandMadeServer::Credit(uint32_t call_id, uint32_t bytes) {
   link::OutgoingFrame frame;
   frame.kind = memory::kFrameCredit;

@@ -53,6 +53,8 @@ class HandMadeServer {
   void Message(uint32_t call_id, absl::string_view message);
   void Initial(uint32_t call_id, absl::string_view metadata);
   void Credit(uint32_t call_id, uint32_t bytes);
+  // What found the ring full is sent as the client makes room, while this runs.
+  void Drain();
 
  private:
   void Send(const link::OutgoingFrame& frame, absl::string_view message);
