@@ -92,9 +92,12 @@ void HandMadeServer::Initial(uint32_t call_id, absl::string_view metadata) {
 }
 
 void HandMadeServer::Drain() {
+  link::Frame frame;
   while (link_->Undelivered() != 0 && !link_->broken()) {
     link_->Flush();
-    std::this_thread::yield();
+    // Blocks come back in frames of their own, or with others, which are
+    // passed over.
+    if (!link_->Next(&frame)) std::this_thread::yield();
   }
 }
 

@@ -53,7 +53,7 @@ class HandMadeServer {
   void Message(uint32_t call_id, absl::string_view message);
   void Initial(uint32_t call_id, absl::string_view metadata);
   void Credit(uint32_t call_id, uint32_t bytes);
-  // What found the ring full is sent as the client makes room, while this runs.
+  // Until the client has taken everything. What it sends is passed over.
   void Drain();
 
  private:
