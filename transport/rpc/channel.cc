@@ -1,25 +1,23 @@
-// A channel: connects when first needed, and again when the server came back.
+// A channel: asks its connector for a connection, and makes calls through it.
 
 #include "shmrpc/channel.h"
 
-#include <algorithm>
 #include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "google/protobuf/message_lite.h"
 #include "shmrpc/generated.h"
 #include "transport/link/address.h"
 #include "transport/platform/clock.h"
+#include "transport/platform/event.h"
 #include "transport/platform/fork.h"
 #include "transport/rpc/client_connection.h"
 #include "transport/rpc/client_stream.h"
+#include "transport/rpc/connector.h"
 #include "transport/rpc/context_access.h"
 #include "transport/rpc/status_wire.h"
 
@@ -29,10 +27,6 @@ namespace {
 using internal::CallOptions;
 using internal::ClientConnection;
 using internal::ClientContextAccess;
-
-// A call without a deadline waits so long for a server that is there but does
-// not answer the handshake (gRPC's minimum connect time-out).
-constexpr int64_t kConnectTimeoutNs = 20ll * 1000 * 1000 * 1000;
 
 // A unary call on its caller's stack.
 struct UnaryCall final : internal::Cancellable {
@@ -48,18 +42,21 @@ struct UnaryCall final : internal::Cancellable {
 
 class LocalChannel final : public Channel {
  public:
-  LocalChannel(absl::StatusOr<link::Address> address, bool has_credentials,
+  // `lame`: why no call can succeed; otherwise "", and `address` is a good one.
+  LocalChannel(const absl::StatusOr<link::Address>& address, std::string lame,
                const ChannelArguments& arguments)
-      : address_(std::move(address)),
-        has_credentials_(has_credentials),
+      : lame_(std::move(lame)),
         arguments_(arguments),
-        fork_generation_(platform::ForkGeneration()) {}
+        fork_generation_(platform::ForkGeneration()) {
+    if (!lame_.empty()) return;
+    target_ = address->ToString();
+    connector_ = std::make_unique<internal::Connector>(*address, arguments);
+  }
 
-  ~LocalChannel() override {
-    if (platform::ForkGeneration() == fork_generation_) return;
-    // In a forked copy the connection is the parent's, and a thread that held
-    // one of its locks does not exist here: let it be.
-    new std::shared_ptr<ClientConnection>(std::move(connection_));
+  grpc_connectivity_state GetState(bool try_to_connect) override {
+    // What gRPC says of a lame channel.
+    if (connector_ == nullptr) return GRPC_CHANNEL_TRANSIENT_FAILURE;
+    return connector_->State(try_to_connect);
   }
 
   Status BlockingUnaryCall(const internal::RpcMethod& method,
@@ -83,32 +80,33 @@ class LocalChannel final : public Channel {
   // Null: `*status` says why.
   std::shared_ptr<ClientConnection> Connection(ClientContext* context,
                                                Status* status);
-  absl::StatusOr<std::shared_ptr<ClientConnection>> GetConnection(
-      int64_t deadline_ns) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool WaitForStateChangeImpl(grpc_connectivity_state last_observed,
+                              int64_t deadline_ns) override;
 
-  const absl::StatusOr<link::Address> address_;
-  const bool has_credentials_;
+  const std::string lame_;
   const ChannelArguments arguments_;
   const uint32_t fork_generation_;
-
-  absl::Mutex mutex_;
-  absl::CondVar connected_;
-  bool connecting_ ABSL_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<ClientConnection> connection_ ABSL_GUARDED_BY(mutex_);
+  std::string target_;                              // "" if lame
+  std::unique_ptr<internal::Connector> connector_;  // null if lame
 };
+
+bool LocalChannel::WaitForStateChangeImpl(grpc_connectivity_state last_observed,
+                                          int64_t deadline_ns) {
+  if (connector_ != nullptr) {
+    return connector_->WaitForChange(last_observed, deadline_ns);
+  }
+  if (last_observed != GRPC_CHANNEL_TRANSIENT_FAILURE) return true;
+  // It never changes.
+  platform::Waiter().Wait(nullptr, deadline_ns);
+  return false;
+}
 
 Status LocalChannel::Precheck(ClientContext* context,
                               uint64_t request_bytes) const {
-  if (!has_credentials_) {
-    return Status(StatusCode::INVALID_ARGUMENT, "Invalid credentials.");
-  }
-  if (!address_.ok()) {
-    return Status(StatusCode::INVALID_ARGUMENT,
-                  std::string(address_.status().message()));
-  }
+  if (!lame_.empty()) return Status(StatusCode::INVALID_ARGUMENT, lame_);
   if (platform::ForkGeneration() != fork_generation_) {
     return Status(StatusCode::UNAVAILABLE,
-                  absl::StrCat("channel to ", address_->ToString(),
+                  absl::StrCat("channel to ", target_,
                                " was made before fork(); make a new one in the "
                                "child process"));
   }
@@ -230,9 +228,12 @@ std::unique_ptr<internal::ClientStream> LocalChannel::StartStream(
 std::shared_ptr<ClientConnection> LocalChannel::Connection(
     ClientContext* context, Status* status) {
   const int64_t deadline_ns = ClientContextAccess::deadline_ns(*context);
-  auto connection = GetConnection(deadline_ns);
+  auto connection = connector_->Get(
+      deadline_ns, ClientContextAccess::wait_for_ready(*context),
+      ClientContextAccess::slot(context));
   if (connection.ok()) {
-    ClientContextAccess::set_peer(context, (*connection)->peer());
+    ClientContextAccess::set_peer(context, (*connection)->peer(),
+                                  (*connection)->peer_pid());
     return *std::move(connection);
   }
   if (absl::IsCancelled(connection.status())) {
@@ -252,36 +253,6 @@ std::shared_ptr<ClientConnection> LocalChannel::Connection(
   return nullptr;
 }
 
-absl::StatusOr<std::shared_ptr<ClientConnection>> LocalChannel::GetConnection(
-    int64_t deadline_ns) {
-  {
-    absl::MutexLock lock(&mutex_);
-    for (;;) {
-      if (connection_ != nullptr && connection_->usable()) return connection_;
-      if (!connecting_) break;
-      const int64_t left_ns = deadline_ns - platform::MonotonicNowNs();
-      if (left_ns <= 0) {
-        return absl::DeadlineExceededError("another call is still connecting");
-      }
-      connected_.WaitWithTimeout(&mutex_,
-                                 deadline_ns == internal::kInfiniteFutureNs
-                                     ? absl::InfiniteDuration()
-                                     : absl::Nanoseconds(left_ns));
-    }
-    connecting_ = true;
-  }
-  const int64_t timeout_ns = platform::MonotonicNowNs() + kConnectTimeoutNs;
-  auto connection =
-      ClientConnection::Connect(*address_, std::min(deadline_ns, timeout_ns));
-  // The old one is destroyed outside the mutex: that may wait for a callback.
-  std::shared_ptr<ClientConnection> old;
-  absl::MutexLock lock(&mutex_);
-  connecting_ = false;
-  connected_.SignalAll();
-  if (connection.ok()) old = std::exchange(connection_, *connection);
-  return connection;
-}
-
 }  // namespace
 
 std::shared_ptr<Channel> CreateChannel(
@@ -294,8 +265,16 @@ std::shared_ptr<Channel> CreateCustomChannel(
     const std::string& target,
     const std::shared_ptr<ChannelCredentials>& credentials,
     const ChannelArguments& arguments) {
-  return std::make_shared<LocalChannel>(link::ParseAddress(target),
-                                        credentials != nullptr, arguments);
+  const auto address = link::ParseAddress(target);
+  std::string lame;
+  if (credentials == nullptr) {
+    lame = "Invalid credentials.";
+  } else if (!credentials->unusable().empty()) {
+    lame = credentials->unusable();
+  } else if (!address.ok()) {
+    lame = std::string(address.status().message());
+  }
+  return std::make_shared<LocalChannel>(address, std::move(lame), arguments);
 }
 
 }  // namespace shmrpc

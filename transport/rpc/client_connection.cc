@@ -23,14 +23,18 @@ ClientConnection::ClientConnection(link::Address address)
 
 absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
     const link::Address& address, int64_t deadline_ns,
-    std::function<void()> on_end) {
+    std::function<void()> on_end, std::shared_ptr<link::ConnectCancel> cancel) {
   std::shared_ptr<ClientConnection> self(new ClientConnection(address));
-  self->on_end_ = std::move(on_end);
   // The watch is destroyed with the connection, and by then its callback has
   // returned: a plain pointer is enough.
   ClientConnection* raw = self.get();
-  auto link =
-      link::Connect(address, deadline_ns, [raw] { raw->OnServerDeath(); });
+  auto link = link::Connect(
+      address, deadline_ns,
+      [raw, on_end = std::move(on_end)] {
+        raw->OnServerDeath();
+        if (on_end != nullptr) on_end();
+      },
+      std::move(cancel));
   if (!link.ok()) return link.status();
   self->link_ = *std::move(link);
   self->peer_ = std::make_shared<const std::string>(absl::StrCat(
@@ -48,18 +52,15 @@ bool ClientConnection::usable() const {
 }
 
 void ClientConnection::OnServerDeath() {
-  {
-    absl::MutexLock lock(&mutex_);
-    // SYNC(server-dead): release pairs with the acquire in EndReason.
-    server_dead_.store(true, std::memory_order_release);
-    // Whoever leads looks at the ring once more and then fails the others.
-    if (leader_ != nullptr) {
-      leader_->waiter->Interrupt();
-    } else {
-      PassLead();
-    }
+  absl::MutexLock lock(&mutex_);
+  // SYNC(server-dead): release pairs with the acquire in EndReason.
+  server_dead_.store(true, std::memory_order_release);
+  // Whoever leads looks at the ring once more and then fails the others.
+  if (leader_ != nullptr) {
+    leader_->waiter->Interrupt();
+  } else {
+    PassLead();
   }
-  if (on_end_ != nullptr) on_end_();
 }
 
 // --- opening

@@ -39,11 +39,14 @@ namespace internal {
 
 class ClientConnection {
  public:
-  // `on_end` is called, at most once and on any thread, when the server process
-  // ends; not after the last reference is gone.
+  // `on_end`, if not null, is called at most once, on the watching thread, when
+  // the server's process has ended: usable() is false by then. Perhaps before
+  // Connect returns, never once the destructor has. `cancel`, if not null, ends
+  // this Connect with CANCELLED.
   static absl::StatusOr<std::shared_ptr<ClientConnection>> Connect(
       const link::Address& address, int64_t deadline_ns,
-      std::function<void()> on_end = nullptr);
+      std::function<void()> on_end = nullptr,
+      std::shared_ptr<link::ConnectCancel> cancel = nullptr);
   ~ClientConnection();
 
   // --- a call's life
@@ -158,7 +161,6 @@ class ClientConnection {
 
   const link::Address address_;
   std::shared_ptr<const std::string> peer_;
-  std::function<void()> on_end_;
   link::ClientLink link_;
 
   absl::Mutex mutex_;

@@ -1,5 +1,6 @@
 #include "shmrpc/client_context.h"
 
+#include "transport/rpc/auth_context.h"
 #include "transport/rpc/metadata_maps.h"
 
 namespace shmrpc {
@@ -15,6 +16,10 @@ ClientContext::~ClientContext() {
 void ClientContext::AddMetadata(const std::string& key,
                                 const std::string& value) {
   internal::AddPair(key, value, &metadata_, &metadata_complaint_);
+}
+
+std::shared_ptr<const AuthContext> ClientContext::auth_context() const {
+  return internal::LocalAuthContext(peer_pid_);
 }
 
 void ClientContext::TryCancel() { cancel_.Request(); }

@@ -45,8 +45,9 @@ class ClientContextAccess {
   static CancelSlot* slot(ClientContext* context) { return &context->cancel_; }
 
   static void set_peer(ClientContext* context,
-                       std::shared_ptr<const std::string> peer) {
+                       std::shared_ptr<const std::string> peer, uint32_t pid) {
     context->peer_ = std::move(peer);
+    context->peer_pid_ = pid;
   }
   // Both as they travelled; what cannot be parsed is as if it were not there.
   static void SetInitial(ClientContext* context, std::string bytes) {
