@@ -1,31 +1,14 @@
 #include "shmrpc/client_context.h"
 
-#include "transport/rpc/context_access.h"
 #include "transport/rpc/metadata_maps.h"
 
 namespace shmrpc {
-
-using internal::ServerContextAccess;
 
 ClientContext::ClientContext() = default;
 
 ClientContext::~ClientContext() {
   // The call has ended before; only the group still knows the slot.
   if (parent_ != nullptr) parent_->Remove(&cancel_);
-}
-
-std::unique_ptr<ClientContext> ClientContext::FromServerContext(
-    const ServerContextBase& server_context, PropagationOptions options) {
-  auto context = std::make_unique<ClientContext>();
-  if (options.deadline_propagation()) {
-    context->parent_deadline_ns_ =
-        ServerContextAccess::deadline_ns(server_context);
-  }
-  if (options.cancellation_propagation()) {
-    context->parent_ = ServerContextAccess::cancel_group(server_context);
-    if (context->parent_ != nullptr) context->parent_->Add(&context->cancel_);
-  }
-  return context;
 }
 
 void ClientContext::AddMetadata(const std::string& key,
