@@ -83,6 +83,23 @@ class ServerContextAccess {
   // The calls that end with this one; null: none can. With the server's call.
   static std::shared_ptr<CancelGroup> cancel_group(
       const ServerContextBase& context);
+  // As it will travel.
+  static const std::string& initial_metadata(const ServerContextBase& context) {
+    return context.initial_metadata_;
+  }
+  // What the handler has left, once it has returned. `*complaint`: about the
+  // first illegal pair of both; all three stay as they are where there is none.
+  static void TakeMetadata(ServerContextBase* context, std::string* initial,
+                           std::string* trailing, std::string* complaint) {
+    Take(&context->initial_metadata_, initial);
+    Take(&context->trailing_metadata_, trailing);
+    Take(&context->metadata_complaint_, complaint);
+  }
+
+ private:
+  static void Take(std::string* from, std::string* to) {
+    if (!from->empty()) *to = std::move(*from);
+  }
 };
 
 }  // namespace internal
