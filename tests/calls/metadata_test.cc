@@ -70,9 +70,9 @@ TEST_P(MetadataOfEveryKind, OfClientArrives) {
   }
   script.AddTo(&context);
   EXPECT_TRUE(IsOk(MakeCall(stub(), GetParam(), &context).status));
+  const HandlerReport report = script.AwaitEnd(observer());
   Pairs seen;
-  for (const MetadataPair& pair :
-       script.AwaitEnd(observer()).client_metadata()) {
+  for (const MetadataPair& pair : report.client_metadata()) {
     seen.emplace_back(pair.key(), pair.value());
   }
   EXPECT_THAT(seen, ElementsAreArray(Sample()));

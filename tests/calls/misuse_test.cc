@@ -262,21 +262,6 @@ TEST_F(Misuse, StreamOfANameNobodyServesIsUnimplemented) {
   EXPECT_TRUE(Is(stream->Finish(), UNIMPLEMENTED, ""));
 }
 
-// Field 1 of FailRequest is a number where Item has bytes.
-TEST_F(Misuse, UnparseableMessageToAHandlerIsInternal) {
-  for (const char* name : {kUnary, kServerStream}) {
-    const internal::RpcMethod method(name);
-    EchoRequest junk;
-    junk.set_status_code(1);
-    Item response;
-    HandlerScript script;
-    ClientContext context;
-    script.AddTo(&context);
-    static_cast<void>(method);
-    static_cast<void>(junk);
-  }
-}
-
 }  // namespace
 }  // namespace testing
 }  // namespace shmrpc

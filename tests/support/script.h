@@ -28,6 +28,8 @@ namespace testing {
 class HandlerScript {
  public:
   HandlerScript();
+  // Under a name that others have as well: their counts add up.
+  explicit HandlerScript(const std::string& name) { script_.set_name(name); }
 
   const std::string& name() const { return script_.name(); }
   const Script& script() const { return script_; }

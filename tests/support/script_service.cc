@@ -73,6 +73,10 @@ class ScriptServiceImpl::Play {
     done_ = StepReport();
     index_ += 1;
     Publish();
+    if (!Fits(step)) {
+      *status = Status(INVALID_ARGUMENT, "no step for this kind of call");
+      return true;
+    }
     switch (step.what_case()) {
       case Step::kWrite:
         Write(step.write());
@@ -134,6 +138,24 @@ class ScriptServiceImpl::Play {
   }
 
  private:
+  bool Fits(const Step& step) const {
+    switch (step.what_case()) {
+      case Step::kWrite:
+        return ends_.writer != nullptr;
+      case Step::kRead:
+      case Step::kNextMessageSize:
+        return ends_.reader != nullptr;
+      case Step::kEcho:
+        return ends_.reader != nullptr && ends_.writer != nullptr;
+      case Step::kSendInitialMetadata:
+        return ends_.stream != nullptr;
+      case Step::kRespond:
+        return ends_.response != nullptr;
+      default:
+        return true;
+    }
+  }
+
   // Makes what is known of the current step visible.
   void Publish() {
     absl::MutexLock lock(&service_->mutex_);

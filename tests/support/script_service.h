@@ -1,6 +1,7 @@
 // Scripted (script.proto): handlers that follow the script of their caller.
 //
-// A call without a script ends with INVALID_ARGUMENT. Reports and gates are
+// A call without a script, or whose script has a step that its kind cannot do,
+// ends with INVALID_ARGUMENT. Reports and gates are
 // kept as long as the service lives.
 //
 // Thread rule: any.

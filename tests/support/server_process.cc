@@ -58,6 +58,10 @@ SHMRPC_TEST_ROLE(test_server) {
       if (absl::SimpleAtoi(value, &number)) {
         builder.SetMaxSendMessageSize(number);
       }
+    } else if (absl::ConsumePrefix(&value, "max_threads=")) {
+      if (absl::SimpleAtoi(value, &number) && number != 0) {
+        builder.SetMaxThreads(number);
+      }
     }
   }
   std::unique_ptr<Server> server = builder.BuildAndStart();
@@ -113,6 +117,7 @@ static std::vector<std::string> ServerArguments(
   }
   args.push_back(absl::StrCat("max_receive=", settings.max_receive_bytes));
   args.push_back(absl::StrCat("max_send=", settings.max_send_bytes));
+  args.push_back(absl::StrCat("max_threads=", settings.max_threads));
   return args;
 }
 

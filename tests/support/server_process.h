@@ -30,6 +30,7 @@ struct ServerSettings {
   std::vector<std::string> targets;  // empty: one new name
   int max_receive_bytes = -1;
   int max_send_bytes = -1;
+  int max_threads = 0;  // 0: as the builder has it
 };
 
 class ServerProcess {
