@@ -16,6 +16,7 @@
 #include "transport/platform/event.h"
 #include "transport/platform/fork.h"
 #include "transport/rpc/client_connection.h"
+#include "transport/rpc/client_stream.h"
 #include "transport/rpc/connector.h"
 #include "transport/rpc/context_access.h"
 #include "transport/rpc/status_wire.h"
@@ -23,7 +24,21 @@
 namespace shmrpc {
 namespace {
 
+using internal::CallOptions;
+using internal::ClientConnection;
 using internal::ClientContextAccess;
+
+// A unary call on its caller's stack.
+struct UnaryCall final : internal::Cancellable {
+  UnaryCall(ClientConnection* connection,
+            google::protobuf::MessageLite* response, const CallOptions& options)
+      : connection(connection), call(response, /*streams=*/false, options) {}
+
+  void Cancel() override { connection->End(&call, internal::Cancelled()); }
+
+  ClientConnection* const connection;
+  internal::ClientCall call;
+};
 
 class LocalChannel final : public Channel {
  public:
@@ -49,8 +64,22 @@ class LocalChannel final : public Channel {
                            const google::protobuf::MessageLite& request,
                            google::protobuf::MessageLite* response) override;
 
+  std::unique_ptr<internal::ClientStream> StartStream(
+      const internal::RpcMethod& method, ClientContext* context,
+      const google::protobuf::MessageLite* request,
+      google::protobuf::MessageLite* response) override;
+
  private:
+  // `request_bytes`: 0 if there is none.
   Status Precheck(ClientContext* context, uint64_t request_bytes) const;
+  CallOptions OptionsOf(const ClientContext& context) const;
+  Status Unary(const internal::RpcMethod& method, ClientContext* context,
+               const google::protobuf::MessageLite& request,
+               uint64_t request_bytes,
+               google::protobuf::MessageLite* response);
+  // Null: `*status` says why.
+  std::shared_ptr<ClientConnection> Connection(ClientContext* context,
+                                               Status* status);
   bool WaitForStateChangeImpl(grpc_connectivity_state last_observed,
                               int64_t deadline_ns) override;
 
@@ -86,10 +115,23 @@ Status LocalChannel::Precheck(ClientContext* context,
                   "this ClientContext has been used for a call already; make a "
                   "new one for each call");
   }
+  const std::string& complaint =
+      ClientContextAccess::metadata_complaint(*context);
+  if (!complaint.empty()) {
+    return Status(StatusCode::INVALID_ARGUMENT, complaint);
+  }
+  const uint64_t metadata_bytes =
+      ClientContextAccess::metadata(*context).size();
+  if (metadata_bytes > memory::kMaxMetadataBytes) {
+    return internal::MetadataTooLarge(metadata_bytes);
+  }
   const int64_t deadline_ns = ClientContextAccess::deadline_ns(*context);
   if (deadline_ns != internal::kInfiniteFutureNs &&
       platform::MonotonicNowNs() >= deadline_ns) {
     return internal::DeadlineExceeded();
+  }
+  if (ClientContextAccess::slot(context)->requested()) {
+    return internal::Cancelled();
   }
   const int limit = arguments_.max_send_message_size();
   if (limit >= 0 && request_bytes > static_cast<uint64_t>(limit)) {
@@ -102,44 +144,113 @@ Status LocalChannel::Precheck(ClientContext* context,
   return Status();
 }
 
+CallOptions LocalChannel::OptionsOf(const ClientContext& context) const {
+  CallOptions options;
+  options.deadline_ns = ClientContextAccess::deadline_ns(context);
+  options.max_receive_bytes = arguments_.max_receive_message_size();
+  options.max_send_bytes = arguments_.max_send_message_size();
+  return options;
+}
+
 Status LocalChannel::BlockingUnaryCall(
     const internal::RpcMethod& method, ClientContext* context,
     const google::protobuf::MessageLite& request,
     google::protobuf::MessageLite* response) {
   const uint64_t request_bytes = request.ByteSizeLong();
   Status status = Precheck(context, request_bytes);
-  if (!status.ok()) return status;
-  const int64_t deadline_ns = ClientContextAccess::deadline_ns(*context);
+  if (status.ok()) {
+    status = Unary(method, context, request, request_bytes, response);
+  }
+  ClientContextAccess::SetOutcome(context, status);
+  return status;
+}
+
+Status LocalChannel::Unary(const internal::RpcMethod& method,
+                           ClientContext* context,
+                           const google::protobuf::MessageLite& request,
+                           uint64_t request_bytes,
+                           google::protobuf::MessageLite* response) {
+  const CallOptions options = OptionsOf(*context);
   // A second attempt only for a request that never left: the connection had
   // broken since the last call.
   for (int attempt = 0;; ++attempt) {
-    auto connection = connector_->Get(
-        deadline_ns, ClientContextAccess::wait_for_ready(*context),
-        ClientContextAccess::slot(context));
-    if (!connection.ok()) {
-      if (absl::IsCancelled(connection.status())) {
-        return Status(StatusCode::CANCELLED, "CANCELLED");
+    Status status;
+    const std::shared_ptr<ClientConnection> connection =
+        Connection(context, &status);
+    if (connection == nullptr) return status;
+    UnaryCall call(connection.get(), response, options);
+    absl::Status sent = connection->Open(
+        &call.call, method, ClientContextAccess::metadata(*context), &request,
+        request_bytes, /*last=*/true);
+    if (!sent.ok()) {
+      if (absl::IsResourceExhausted(sent) || attempt > 0) {
+        return internal::CallStatus(sent);
       }
-      if (platform::MonotonicNowNs() >= deadline_ns) {
-        return internal::DeadlineExceeded();
-      }
-      // No memory here is nothing that waiting for the server cures.
-      return Status(
-          absl::IsResourceExhausted(connection.status())
-              ? StatusCode::RESOURCE_EXHAUSTED
-              : StatusCode::UNAVAILABLE,
-          absl::StrCat("failed to connect to all addresses; last error: ",
-                       absl::StatusCodeToString(connection.status().code()),
-                       ": ", connection.status().message()));
+      continue;
     }
-    ClientContextAccess::set_peer(context, (*connection)->peer());
-    bool sent = false;
-    status =
-        (*connection)
-            ->UnaryCall(method, deadline_ns, request, request_bytes, response,
-                        arguments_.max_receive_message_size(), &sent);
-    if (sent || attempt > 0) return status;
+    internal::CancelSlot* slot = ClientContextAccess::slot(context);
+    if (slot->Begin(&call)) call.Cancel();
+    connection->AwaitEnd(&call.call);
+    slot->End();
+    if (call.call.late_response != nullptr) {
+      connection->ParseLateResponse(&call.call);
+    }
+    if (call.call.initial_arrived) {
+      ClientContextAccess::SetInitial(context, std::move(call.call.initial));
+    }
+    ClientContextAccess::SetTrailing(context, std::move(call.call.trailing));
+    return std::move(call.call.status);
   }
+}
+
+std::unique_ptr<internal::ClientStream> LocalChannel::StartStream(
+    const internal::RpcMethod& method, ClientContext* context,
+    const google::protobuf::MessageLite* request,
+    google::protobuf::MessageLite* response) {
+  Status status =
+      Precheck(context, request == nullptr ? 0 : request->ByteSizeLong());
+  for (int attempt = 0; status.ok(); ++attempt) {
+    std::shared_ptr<ClientConnection> connection = Connection(context, &status);
+    if (connection == nullptr) break;
+    auto stream = std::make_unique<internal::LocalClientStream>(
+        std::move(connection), method, context, OptionsOf(*context), request,
+        response);
+    const absl::Status sent = stream->Start();
+    if (sent.ok()) return stream;
+    if (absl::IsResourceExhausted(sent) || attempt > 0) {
+      status = internal::CallStatus(sent);
+    }
+  }
+  ClientContextAccess::SetOutcome(context, status);
+  return internal::MakeFailedStream(std::move(status));
+}
+
+std::shared_ptr<ClientConnection> LocalChannel::Connection(
+    ClientContext* context, Status* status) {
+  const int64_t deadline_ns = ClientContextAccess::deadline_ns(*context);
+  auto connection = connector_->Get(
+      deadline_ns, ClientContextAccess::wait_for_ready(*context),
+      ClientContextAccess::slot(context));
+  if (connection.ok()) {
+    ClientContextAccess::set_peer(context, (*connection)->peer(),
+                                  (*connection)->peer_pid());
+    return *std::move(connection);
+  }
+  if (absl::IsCancelled(connection.status())) {
+    *status = internal::Cancelled();
+  } else if (platform::MonotonicNowNs() >= deadline_ns) {
+    *status = internal::DeadlineExceeded();
+  } else {
+    // No memory here is nothing that waiting for the server cures.
+    *status = Status(
+        absl::IsResourceExhausted(connection.status())
+            ? StatusCode::RESOURCE_EXHAUSTED
+            : StatusCode::UNAVAILABLE,
+        absl::StrCat("failed to connect to all addresses; last error: ",
+                     absl::StatusCodeToString(connection.status().code()), ": ",
+                     connection.status().message()));
+  }
+  return nullptr;
 }
 
 }  // namespace
