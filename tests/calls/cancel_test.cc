@@ -60,8 +60,8 @@ TEST_P(CancelByClient, WhenTheHandlerIgnoresItEndsTheCall) {
     script.AwaitStart(observer());
     context.TryCancel();
   });
-  EXPECT_TRUE(Is(MakeCall(stub(), GetParam(), &context).status, CANCELLED,
-                 kByClient));
+  EXPECT_TRUE(
+      Is(MakeCall(stub(), GetParam(), &context).status, CANCELLED, kByClient));
   canceller.join();
   EXPECT_EQ(script.AwaitStart(observer()).ended(), 0);
   PassGate(observer(), script.name());
@@ -78,8 +78,8 @@ TEST_P(CancelByClient, TwiceIsOnce) {
     context.TryCancel();
     context.TryCancel();
   });
-  EXPECT_TRUE(Is(MakeCall(stub(), GetParam(), &context).status, CANCELLED,
-                 kByClient));
+  EXPECT_TRUE(
+      Is(MakeCall(stub(), GetParam(), &context).status, CANCELLED, kByClient));
   canceller.join();
   context.TryCancel();  // and after the end
   EXPECT_EQ(script.AwaitEnd(observer()).cancelled(), 1);
@@ -338,8 +338,8 @@ TEST_P(CancelByServer, EndsTheCallBeforeTheHandlerReturns) {
   script.TryCancel().HoldAt(script.name());
   ClientContext context;
   script.AddTo(&context);
-  EXPECT_TRUE(Is(MakeCall(stub(), GetParam(), &context).status, CANCELLED,
-                 kByServer));
+  EXPECT_TRUE(
+      Is(MakeCall(stub(), GetParam(), &context).status, CANCELLED, kByServer));
   EXPECT_EQ(script.AwaitStart(observer()).ended(), 0);
   PassGate(observer(), script.name());
   EXPECT_TRUE(script.AwaitEnd(observer()).steps(0).cancelled());
@@ -350,8 +350,7 @@ TEST_P(CancelByServer, StatusCancelledOfHandlerHasNoMessage) {
   script.Return(CANCELLED);
   ClientContext context;
   script.AddTo(&context);
-  EXPECT_TRUE(
-      Is(MakeCall(stub(), GetParam(), &context).status, CANCELLED, ""));
+  EXPECT_TRUE(Is(MakeCall(stub(), GetParam(), &context).status, CANCELLED, ""));
   EXPECT_FALSE(script.AwaitEnd(observer()).was_cancelled());
 }
 

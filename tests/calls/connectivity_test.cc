@@ -39,9 +39,9 @@ class Connectivity : public ::testing::Test {
  protected:
   Connectivity() : target_(NewTarget()), channel_(NewChannel(target_)) {}
 
-  Status Call(bool wait_for_ready, CallKind kind = CallKind::kUnary,
-              system_clock::time_point deadline =
-                  system_clock::time_point::max()) {
+  Status Call(
+      bool wait_for_ready, CallKind kind = CallKind::kUnary,
+      system_clock::time_point deadline = system_clock::time_point::max()) {
     auto stub = Scripted::NewStub(channel_);
     HandlerScript script;
     ClientContext context;
@@ -69,8 +69,8 @@ TEST_F(Connectivity, IsIdleUntilSomebodyNeedsIt) {
   EXPECT_EQ(channel_->GetState(false), GRPC_CHANNEL_IDLE);
   auto server = Serve(target_);
   EXPECT_EQ(channel_->GetState(false), GRPC_CHANNEL_IDLE);
-  EXPECT_FALSE(
-      channel_->WaitForStateChange(GRPC_CHANNEL_IDLE, FromNow(milliseconds(20))));
+  EXPECT_FALSE(channel_->WaitForStateChange(GRPC_CHANNEL_IDLE,
+                                            FromNow(milliseconds(20))));
   EXPECT_FALSE(channel_->WaitForStateChange(GRPC_CHANNEL_IDLE,
                                             FromNow(-milliseconds(20))));
 }
@@ -102,8 +102,7 @@ TEST_F(Connectivity, WaitForConnectedIsFalseWithoutOneAtTheDeadline) {
 }
 
 TEST_F(Connectivity, WaitForConnectedMeetsAServerThatComesLater) {
-  std::thread waiter(
-      [&] { EXPECT_TRUE(channel_->WaitForConnected(Later())); });
+  std::thread waiter([&] { EXPECT_TRUE(channel_->WaitForConnected(Later())); });
   Await(GRPC_CHANNEL_TRANSIENT_FAILURE);
   auto server = Serve(target_);
   waiter.join();

@@ -38,8 +38,7 @@ int64_t BytesWrittenToNobody(Scripted::Stub* stub, size_t message_bytes) {
   int64_t bytes = 0;
   const Item item = ItemOf(message_bytes);
   while (stream->Write(item)) bytes += static_cast<int64_t>(message_bytes);
-  EXPECT_TRUE(
-      Is(stream->Finish(), DEADLINE_EXCEEDED, "Deadline Exceeded"));
+  EXPECT_TRUE(Is(stream->Finish(), DEADLINE_EXCEEDED, "Deadline Exceeded"));
   return bytes;
 }
 

@@ -169,7 +169,7 @@ TEST_P(MetadataOfEveryKind, LargeArrives) {
 ::testing::AssertionResult IsTooMuch(const Status& status) {
   const std::string text = status.error_message();
   const std::string begin = "metadata of ";
-  const std::string end = " vs. 1048576)";
+  const std::string end = " vs. 16777216)";
   if (status.error_code() == RESOURCE_EXHAUSTED && text.rfind(begin, 0) == 0 &&
       text.find(" bytes larger than max (") != std::string::npos &&
       text.size() > end.size() &&
@@ -183,7 +183,7 @@ TEST_P(MetadataOfEveryKind, TooMuchOfClientIsResourceExhausted) {
   HandlerScript script;
   ClientContext context;
   script.AddTo(&context);
-  context.AddMetadata("x-large", std::string(1 << 20, 'c'));
+  context.AddMetadata("x-large", std::string(16 << 20, 'c'));
   const CallResult result = MakeCall(stub(), GetParam(), &context);
   EXPECT_TRUE(IsTooMuch(result.status));
   EXPECT_EQ(result.response.payload(), "untouched");
@@ -192,8 +192,8 @@ TEST_P(MetadataOfEveryKind, TooMuchOfClientIsResourceExhausted) {
 
 TEST_P(MetadataOfEveryKind, TooMuchOfServerIsResourceExhausted) {
   HandlerScript initial, trailing;
-  initial.InitialMetadata("x-large", "i", 1 << 20);
-  trailing.TrailingMetadata("x-large", "t", 1 << 20);
+  initial.InitialMetadata("x-large", "i", 16 << 20);
+  trailing.TrailingMetadata("x-large", "t", 16 << 20);
   for (const HandlerScript* script : {&initial, &trailing}) {
     ClientContext context;
     script->AddTo(&context);

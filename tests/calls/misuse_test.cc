@@ -28,8 +28,7 @@ class Misuse : public ScriptedTest {
       HandlerScript script;
       ClientContext context;
       script.AddTo(&context);
-      EXPECT_TRUE(
-          IsOk(MakeCall(stub(), kind, &context, ItemOf(100000)).status))
+      EXPECT_TRUE(IsOk(MakeCall(stub(), kind, &context, ItemOf(100000)).status))
           << kind;
     }
   }
@@ -164,9 +163,8 @@ TEST_F(Misuse, HandlerThatNeverReadsNorEndsIsLeftAtTheDeadline) {
     ClientContext context;
     script.AddTo(&context);
     context.set_deadline(FromNow(milliseconds(100)));
-    EXPECT_TRUE(
-        Is(MakeCall(stub(), kind, &context, ItemOf(10 << 20)).status,
-           DEADLINE_EXCEEDED, "Deadline Exceeded"));
+    EXPECT_TRUE(Is(MakeCall(stub(), kind, &context, ItemOf(10 << 20)).status,
+                   DEADLINE_EXCEEDED, "Deadline Exceeded"));
     PassGate(observer(), script.name());
   }
 }
@@ -260,6 +258,92 @@ TEST_F(Misuse, StreamOfANameNobodyServesIsUnimplemented) {
   while (stream->Write(ItemOf(100000), WriteOptions())) {
   }
   EXPECT_TRUE(Is(stream->Finish(), UNIMPLEMENTED, ""));
+}
+
+TEST_F(Misuse, UnparseableRequestIsInternal) {
+  FailRequest junk;  // has bytes where Item has a text
+  junk.set_message("\xff\xfe");
+  for (const char* name : {kUnary, kServerStream}) {
+    const internal::RpcMethod method(name);
+    HandlerScript script;
+    ClientContext context;
+    script.AddTo(&context);
+    Item response;
+    auto stream = channel()->StartStream(method, &context, &junk, &response);
+    EXPECT_TRUE(Is(stream->Finish(), INTERNAL, ""));
+    EXPECT_EQ(script.AwaitStart(stub(), 0).started(), 0);
+  }
+}
+
+TEST_F(Misuse, UnparseableMessageOfAClientEndsTheCall) {
+  FailRequest junk;
+  junk.set_message("\xff\xfe");
+  for (const char* name : {kClientStream, kBidi}) {
+    const internal::RpcMethod method(name);
+    HandlerScript script;
+    script.ReadAll();
+    ClientContext context;
+    script.AddTo(&context);
+    Item response;
+    auto stream = channel()->StartStream(method, &context, nullptr, &response);
+    EXPECT_TRUE(stream->Write(ItemOf(10), WriteOptions()));
+    EXPECT_TRUE(stream->Write(junk, WriteOptions()));
+    EXPECT_TRUE(Is(stream->Finish(), INTERNAL, ""));
+    const HandlerReport report = script.AwaitEnd(observer());
+    EXPECT_EQ(report.steps(0).messages(), 1);
+    EXPECT_FALSE(report.steps(0).ok());
+  }
+}
+
+TEST_F(Misuse, UnparseableMessageOfAServerEndsTheCall) {
+  const internal::RpcMethod method(kBidi);
+  for (const int64_t size : {100, 100000}) {
+    HandlerScript script;
+    script.Write(0).Write(size).UntilCancelled();
+    ClientContext context;
+    script.AddTo(&context);
+    auto stream = channel()->StartStream(method, &context, nullptr, nullptr);
+    GateName text;  // where Item has bytes
+    EXPECT_TRUE(stream->Read(&text));
+    EXPECT_FALSE(stream->Read(&text));
+    EXPECT_FALSE(stream->Read(&text));
+    EXPECT_EQ(stream->Finish().error_code(), INTERNAL);
+    EXPECT_TRUE(script.AwaitEnd(observer()).was_cancelled());
+  }
+}
+
+TEST_F(Misuse, UnparseableResponseIsUnimplemented) {
+  for (const char* name : {kUnary, kClientStream}) {
+    const internal::RpcMethod method(name);
+    for (const int64_t size : {100, 100000}) {
+      HandlerScript script;
+      script.Respond(size);
+      ClientContext context;
+      script.AddTo(&context);
+      GateName text;
+      const Item request;
+      auto stream = channel()->StartStream(
+          method, &context, name == kUnary ? &request : nullptr, &text);
+      if (name == kClientStream) stream->WritesDone();
+      EXPECT_TRUE(Is(stream->Finish(), UNIMPLEMENTED,
+                     "No message returned for unary request"));
+    }
+  }
+}
+
+TEST_F(Misuse, HandlerThatThrowsIsUnknown) {
+  for (const CallKind kind : kCallKinds) {
+    for (const char* thrown : {"int", "a text"}) {
+      HandlerScript script;
+      script.Throw(thrown);
+      ClientContext context;
+      script.AddTo(&context);
+      const CallResult result = MakeCall(stub(), kind, &context);
+      EXPECT_TRUE(
+          Is(result.status, UNKNOWN, "Unexpected error in RPC handling"));
+      EXPECT_EQ(result.response.payload(), "untouched");
+    }
+  }
 }
 
 }  // namespace

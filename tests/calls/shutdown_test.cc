@@ -184,9 +184,8 @@ TEST(Shutdown, LetsStreamsGoOnUntilTheyEnd) {
     ClientContext new_context;
     HandlerScript new_script;
     new_script.AddTo(&new_context);
-    refused =
-        MakeCall(server.stub.get(), CallKind::kServerStream, &new_context)
-            .status;
+    refused = MakeCall(server.stub.get(), CallKind::kServerStream, &new_context)
+                  .status;
   } while (refused.ok());
   EXPECT_EQ(refused.error_code(), UNAVAILABLE);
   for (const size_t size : {100, 20000, 3000000}) {

@@ -53,8 +53,8 @@ TEST_P(DeadlineOfEveryKind, PassedEndsACallWhoseHandlerNeverDoes) {
 
 TEST_P(DeadlineOfEveryKind, AlreadyPastNeverStartsTheHandler) {
   HandlerScript script;
-  for (const auto deadline : {FromNow(-milliseconds(1)),
-                              std::chrono::system_clock::time_point()}) {
+  for (const auto deadline :
+       {FromNow(-milliseconds(1)), std::chrono::system_clock::time_point()}) {
     ClientContext context;
     script.AddTo(&context);
     context.set_deadline(deadline);

@@ -161,8 +161,7 @@ TEST(StreamLimit, HoldsForTheResponseToAClientStream) {
     script.ReadAll().Respond(payload_bytes);
     ClientContext context;
     script.AddTo(&context);
-    const CallResult result =
-        MakeCall(stub, CallKind::kClientStream, &context);
+    const CallResult result = MakeCall(stub, CallKind::kClientStream, &context);
     EXPECT_EQ(IsItemOf(result.response, payload_bytes), result.status.ok());
     return result.status;
   };
@@ -195,8 +194,8 @@ TEST(StreamLimit, HoldsForTheRequestOfAServerStream) {
 
 TEST(StreamLimit, OfReceivingIs4MiBByDefault) {
   ScriptedServer server(Limits(kDefaultMaxReceiveMessageBytes, -1));
-  auto stub = Scripted::NewStub(CreateChannel(server.process.target(),
-                                              InsecureChannelCredentials()));
+  auto stub = Scripted::NewStub(
+      CreateChannel(server.process.target(), InsecureChannelCredentials()));
   HandlerScript reads, writes;
   reads.ReadAll();
   writes.Write(5000000);
@@ -219,8 +218,8 @@ TEST(StreamLimit, NoneLetsAnyLengthThrough) {
   script.Echo();
   ClientContext context;
   script.AddTo(&context);
-  const CallResult result = MakeCall(server.stub.get(), CallKind::kBidi,
-                                     &context, ItemOf(20000000));
+  const CallResult result =
+      MakeCall(server.stub.get(), CallKind::kBidi, &context, ItemOf(20000000));
   EXPECT_TRUE(IsOk(result.status));
   ASSERT_EQ(result.messages.size(), 1u);
   EXPECT_TRUE(IsItemOf(result.messages[0], 20000000));

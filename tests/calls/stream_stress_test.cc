@@ -98,7 +98,8 @@ class RandomCall {
   size_t RandomSize() { return UpTo(uint64_t{1} << UpTo(18)); }
 
   void WriteScript() {
-    if (UpTo(3) == 0) script_->InitialMetadata("x-i", std::string(UpTo(100), 'i'));
+    if (UpTo(3) == 0)
+      script_->InitialMetadata("x-i", std::string(UpTo(100), 'i'));
     if (server_cancels_) script_->TryCancel();
     if (returns_early_) {
       if (ClientStreams(kind_)) script_->Read(1);
@@ -142,8 +143,7 @@ class RandomCall {
         Item item;
         size_t count = 0;
         while (reader->Read(&item)) {
-          if (count >= sizes_.size() ||
-              !IsItemOf(item, sizes_[count], count)) {
+          if (count >= sizes_.size() || !IsItemOf(item, sizes_[count], count)) {
             Spoil();
           }
           ++count;
@@ -191,10 +191,11 @@ class RandomCall {
       ++tally->failed;
     } else if (status_.error_code() == CANCELLED &&
                ((cancels_ && message == "CANCELLED") ||
-                (server_cancels_ && message == "Cancelled on the server side"))) {
+                (server_cancels_ &&
+                 message == "Cancelled on the server side"))) {
       ++tally->cancelled;
-    } else if (deadline_us_ != 0 && Is(status_, DEADLINE_EXCEEDED,
-                                       "Deadline Exceeded")) {
+    } else if (deadline_us_ != 0 &&
+               Is(status_, DEADLINE_EXCEEDED, "Deadline Exceeded")) {
       ++tally->expired;
     } else {
       ADD_FAILURE() << kind_ << " ended with " << status_ << ": "
@@ -284,13 +285,12 @@ TEST(StreamStress, EveryCallAndEveryHandlerIsAccountedFor) {
   }
   Tally tally;
   CallAtRandom(server.process.target(), seed, "process 0", &tally);
-  std::cout << Summary(tally) << ", " << (MappedBytes() >> 20)
-            << " MiB mapped" << std::endl;
+  std::cout << Summary(tally) << ", " << (MappedBytes() >> 20) << " MiB mapped"
+            << std::endl;
   EXPECT_EQ(tally.total(), kThreads * kCallsPerThread);
   EXPECT_EQ(tally.wrong, 0);
-  for (const auto* count :
-       {&tally.ok, &tally.failed, &tally.cancelled, &tally.expired,
-        &tally.dropped}) {
+  for (const auto* count : {&tally.ok, &tally.failed, &tally.cancelled,
+                            &tally.expired, &tally.dropped}) {
     EXPECT_GT(*count, 0);
   }
   for (Subprocess& client : clients) {
@@ -301,8 +301,7 @@ TEST(StreamStress, EveryCallAndEveryHandlerIsAccountedFor) {
     const HandlerScript name(absl::StrCat("process ", p));
     int64_t started = name.AwaitStart(server.observer.get(), 0).started();
     EXPECT_GT(started, 0);
-    const HandlerReport report =
-        name.AwaitEnd(server.observer.get(), started);
+    const HandlerReport report = name.AwaitEnd(server.observer.get(), started);
     EXPECT_EQ(report.started(), report.ended());
     std::cout << "process " << p << ": " << report.ended() << " handlers, "
               << report.cancelled() << " cancelled" << std::endl;

@@ -26,10 +26,9 @@ std::string ValueOf(const MetadataPair& pair) {
 
 int64_t RemainingMs(const ServerContext& context) {
   if (context.deadline() == system_clock::time_point::max()) return -1;
-  return std::max<int64_t>(
-      0, std::chrono::duration_cast<milliseconds>(context.deadline() -
-                                                  system_clock::now())
-             .count());
+  return std::max<int64_t>(0, std::chrono::duration_cast<milliseconds>(
+                                  context.deadline() - system_clock::now())
+                                  .count());
 }
 
 }  // namespace

@@ -55,8 +55,7 @@ class ScriptedTest : public ::testing::Test {
 // Once for each kind of call.
 class EveryKind : public ScriptedTest,
                   public ::testing::WithParamInterface<CallKind> {};
-inline std::string KindOfTest(
-    const ::testing::TestParamInfo<CallKind>& info) {
+inline std::string KindOfTest(const ::testing::TestParamInfo<CallKind>& info) {
   return CallKindName(info.param);
 }
 
