@@ -262,7 +262,7 @@ TEST_P(ShutdownByDeadline, EndsBlockedReadsAndWritesOfHandlers) {
     if (reads) {
       script.ReadAll();
     } else {
-      script.Write(100000, 1000);
+      script.Write(100000, 1 << 30);
     }
     ClientContext context;
     script.AddTo(&context);
@@ -279,7 +279,6 @@ TEST_P(ShutdownByDeadline, EndsBlockedReadsAndWritesOfHandlers) {
     }
     script.AwaitStart(server.observer.get());
     server.process.BeginShutdown(std::chrono::milliseconds(20));
-    server.process.AwaitDown();
     Item item;
     while (reader != nullptr && reader->Read(&item)) {
     }
@@ -289,6 +288,7 @@ TEST_P(ShutdownByDeadline, EndsBlockedReadsAndWritesOfHandlers) {
                           : reader != nullptr ? reader->Finish()
                                               : both->Finish();
     EXPECT_TRUE(Is(status, UNAVAILABLE, "Cancelling all calls"));
+    server.process.AwaitDown();
   }
 }
 

@@ -1,5 +1,6 @@
 // The threads of a server: handlers that block take one each, up to a limit.
 
+#include <list>
 #include <memory>
 #include <string>
 #include <thread>
@@ -15,7 +16,7 @@ namespace testing {
 namespace {
 
 constexpr char kExhausted[] = "Server Threadpool Exhausted";
-constexpr int kLimit = 4;
+constexpr int kLimit = 8;
 
 ServerSettings Limited() {
   ServerSettings settings;
@@ -23,82 +24,102 @@ ServerSettings Limited() {
   return settings;
 }
 
-class Threads : public ::testing::TestWithParam<CallKind> {
+// One call that needs no time.
+Status Call(Scripted::Stub* stub, CallKind kind) {
+  HandlerScript script;
+  ClientContext context;
+  script.AddTo(&context);
+  return MakeCall(stub, kind, &context, ItemOf(1000)).status;
+}
+
+class BlockedHandlers : public ::testing::TestWithParam<CallKind> {
  protected:
-  // In another thread, until the gate "go" is open.
-  void Hold() {
-    held_.emplace_back([this] {
-      ClientContext context;
-      script_.AddTo(&context);
-      EXPECT_TRUE(
-          IsOk(MakeCall(server_.stub.get(), GetParam(), &context).status));
-    });
-    // Nobody is left to answer such a question as AwaitStart once all hold.
-    if (static_cast<int>(held_.size()) < kLimit) {
-      script_.AwaitStart(server_.observer.get(),
-                         static_cast<int64_t>(held_.size()));
-    }
-  }
-
-  void LetGo() {
-    server_.process.OpenGate("go");
-    for (std::thread& t : held_) t.join();
-    held_.clear();
-  }
-
-  // One call that needs no time.
-  Status Call(CallKind kind) {
+  void ExpectHoldUpNobody(int blocked) {
     HandlerScript script;
-    ClientContext context;
-    script.AddTo(&context);
-    return MakeCall(server_.observer.get(), kind, &context, ItemOf(1000))
-        .status;
+    script.HoldAt("go");
+    std::vector<std::thread> held;
+    for (int i = 1; i <= blocked; ++i) {
+      held.emplace_back([&] {
+        ClientContext context;
+        script.AddTo(&context);
+        EXPECT_TRUE(
+            IsOk(MakeCall(server_.stub.get(), GetParam(), &context).status));
+      });
+      script.AwaitStart(server_.observer.get(), i);
+    }
+    for (int i = 0; i < 50; ++i) {
+      for (const CallKind kind : kCallKinds) {
+        // Over the same connection.
+        EXPECT_TRUE(IsOk(Call(server_.stub.get(), kind)));
+      }
+    }
+    server_.process.OpenGate("go");
+    for (std::thread& t : held) t.join();
   }
 
   Watchdog dog_{100, "a test of a server's threads"};
   ScriptedServer server_{Limited()};
-  HandlerScript script_ = HandlerScript().HoldAt("go");
-  std::vector<std::thread> held_;
 };
 
-TEST_P(Threads, OneThatBlocksForLongHoldsUpNobody) {
-  Hold();
-  for (int i = 0; i < 50; ++i) {
-    for (const CallKind kind : kCallKinds) ASSERT_TRUE(IsOk(Call(kind)));
-  }
-  LetGo();
+TEST_P(BlockedHandlers, OneHoldsUpNobody) { ExpectHoldUpNobody(1); }
+
+// The other half: a thread that has sent its answer may not be back yet.
+TEST_P(BlockedHandlers, HalfOfTheThreadsHoldUpNobody) {
+  ExpectHoldUpNobody(kLimit / 2);
 }
 
-TEST_P(Threads, AllButOneThatBlockHoldUpNobody) {
-  for (int i = 0; i < kLimit - 1; ++i) Hold();
-  for (int i = 0; i < 50; ++i) {
-    for (const CallKind kind : kCallKinds) ASSERT_TRUE(IsOk(Call(kind)));
-  }
-  LetGo();
-}
+INSTANTIATE_TEST_SUITE_P(, BlockedHandlers, ::testing::ValuesIn(kCallKinds),
+                         KindOfTest);
 
-TEST_P(Threads, CallBeyondTheLimitIsResourceExhausted) {
-  for (int i = 0; i < kLimit; ++i) Hold();
-  // The last one is on its way: until it holds, calls are served.
-  Status status;
-  do {
-    status = Call(CallKind::kUnary);
-  } while (status.ok());
-  EXPECT_TRUE(Is(status, RESOURCE_EXHAUSTED, kExhausted));
+// A stream whose handler holds at the gate "go", as it has told.
+class HeldStream {
+ public:
+  explicit HeldStream(Scripted::Stub* stub) {
+    HandlerScript script;
+    script.InitialMetadata("x-held", "1").SendInitialMetadata().HoldAt("go");
+    script.AddTo(&context_);
+    stream_ = stub->Bidi(&context_);
+    stream_->WaitForInitialMetadata();
+  }
+
+  bool held() const {
+    return context_.GetServerInitialMetadata().count("x-held") == 1;
+  }
+  Status Finish() {
+    stream_->WritesDone();
+    return stream_->Finish();
+  }
+
+ private:
+  ClientContext context_;
+  std::unique_ptr<ClientReaderWriter<Item, Item>> stream_;
+};
+
+TEST(ThreadLimit, CallBeyondItIsResourceExhaustedUntilOneIsFree) {
+  const Watchdog dog(100, "a test of a server's threads");
+  ScriptedServer server(Limited());
+  std::list<HeldStream> streams;
+  while (streams.size() < kLimit) {
+    streams.emplace_back(server.stub.get());
+    if (streams.back().held()) continue;
+    // A thread that has sent its answer may not be back yet.
+    EXPECT_TRUE(Is(streams.back().Finish(), RESOURCE_EXHAUSTED, kExhausted));
+    streams.pop_back();
+  }
   for (int i = 0; i < 20; ++i) {
-    for (const CallKind kind : kCallKinds) {
-      EXPECT_TRUE(Is(Call(kind), RESOURCE_EXHAUSTED, kExhausted)) << kind;
+    for (Scripted::Stub* stub : {server.stub.get(), server.observer.get()}) {
+      for (const CallKind kind : kCallKinds) {
+        EXPECT_TRUE(Is(Call(stub, kind), RESOURCE_EXHAUSTED, kExhausted));
+      }
     }
   }
-  LetGo();
-  // A thread that has sent its answer may not be back yet.
-  while (!(status = Call(GetParam())).ok()) {
+  server.process.OpenGate("go");
+  for (HeldStream& stream : streams) EXPECT_TRUE(IsOk(stream.Finish()));
+  Status status;
+  while (!(status = Call(server.stub.get(), CallKind::kUnary)).ok()) {
     ASSERT_TRUE(Is(status, RESOURCE_EXHAUSTED, kExhausted));
   }
 }
-
-INSTANTIATE_TEST_SUITE_P(, Threads, ::testing::ValuesIn(kCallKinds),
-                         KindOfTest);
 
 }  // namespace
 }  // namespace testing
