@@ -18,6 +18,7 @@
 #include "codegen/testdata/rule/local.shmrpc.pb.h"
 #include "codegen/testdata/rule/other/other.shmrpc.pb.h"
 #include "codegen/testdata/rule/sub/dir/nested.shmrpc.pb.h"
+#include "codegen/testdata/streaming.shmrpc.pb.h"
 #include "codegen/testdata/types.shmrpc.pb.h"
 #include "proto/echo.shmrpc.pb.h"
 
@@ -33,4 +34,5 @@
 #include "codegen/testdata/golden/no_package.shmrpc.pb.cc"
 #include "codegen/testdata/golden/odd-name.v1.shmrpc.pb.cc"
 #include "codegen/testdata/golden/proto2.shmrpc.pb.cc"
+#include "codegen/testdata/golden/streaming.shmrpc.pb.cc"
 #include "codegen/testdata/golden/types.shmrpc.pb.cc"

@@ -21,24 +21,6 @@ std::string ErrorsOf(const std::string& proto,
                                            : run.error.substr(headline_end + 1);
 }
 
-TEST(Errors, StreamingMethodIsNotSupported) {
-  EXPECT_EQ(ErrorsOf(R"(syntax = "proto3";
-message M {}
-service S {
-  rpc Unary(M) returns (M);
-  rpc Up(stream M) returns (M);
-  rpc Down(M) returns (stream M);
-    rpc Chat(stream M) returns (stream M);
-}
-)"),
-            "bad.proto:5:3: method \"Up\": streaming methods are not supported "
-            "by this version of shmrpc (unary methods only)\n"
-            "bad.proto:6:3: method \"Down\": streaming methods are not "
-            "supported by this version of shmrpc (unary methods only)\n"
-            "bad.proto:7:5: method \"Chat\": streaming methods are not "
-            "supported by this version of shmrpc (unary methods only)");
-}
-
 TEST(Errors, GenericServicesClash) {
   EXPECT_EQ(ErrorsOf(R"(syntax = "proto3";
 package p;
@@ -55,8 +37,8 @@ TEST(Errors, GenericServicesWithoutServicesAreFine) {
 }
 
 TEST(Errors, MethodWithNameOfGeneratedMember) {
-  for (const std::string name :
-       {"Stub", "StubInterface", "Service", "NewStub", "service_full_name"}) {
+  for (const std::string name : {"Stub", "StubInterface", "Service", "NewStub",
+                                 "service_full_name", "BaseClass"}) {
     EXPECT_EQ(ErrorsOf("syntax = \"proto3\";\nmessage M {}\nservice S {\n"
                        "  rpc " +
                        name + "(M) returns (M);\n}\n"),
@@ -68,7 +50,8 @@ TEST(Errors, MethodWithNameOfGeneratedMember) {
 
 TEST(Errors, ServiceWithNameOfGeneratedMember) {
   for (const std::string name :
-       {"Stub", "StubInterface", "Service", "NewStub", "service_full_name"}) {
+       {"Stub", "StubInterface", "Service", "NewStub", "service_full_name",
+        "StreamedUnaryService", "SplitStreamedService", "StreamedService"}) {
     EXPECT_EQ(
         ErrorsOf("syntax = \"proto3\";\n service " + name + " {}\n"),
         "bad.proto:2:2: service \"" + name +
@@ -90,6 +73,69 @@ service S {
             "name for the stub's channel; rename the method\n"
             "bad.proto:6:3: method \"rpcmethod_Call_\": the generated stub "
             "uses this name for method \"Call\"; rename the method");
+}
+
+TEST(Errors, ServiceWithNameOfClassThatServesItsMethodAsStream) {
+  const std::string body = R"( {
+  rpc A(M) returns (M);
+  rpc B(stream M) returns (M);
+  rpc C(M) returns (stream M);
+  rpc D(stream M) returns (stream M);
+}
+)";
+  for (const std::string name :
+       {"WithStreamedUnaryMethod_A", "WithSplitStreamingMethod_C"}) {
+    EXPECT_EQ(
+        ErrorsOf("syntax = \"proto3\";\nmessage M {}\nservice " + name + body),
+        "bad.proto:3:1: service \"" + name +
+            "\": the generated class has a member of this name; rename "
+            "the service");
+  }
+  for (const std::string name :
+       {"WithSplitStreamingMethod_A", "WithStreamedUnaryMethod_C",
+        "WithStreamedUnaryMethod_B", "WithSplitStreamingMethod_D"}) {
+    EXPECT_EQ(
+        ErrorsOf("syntax = \"proto3\";\nmessage M {}\nservice " + name + body),
+        "");
+  }
+}
+
+TEST(Errors, MethodWithNameAndParametersOfRawFunction) {
+  EXPECT_EQ(ErrorsOf(R"(syntax = "proto3";
+message M {}
+service S {
+  rpc Up(stream M) returns (M);
+  rpc UpRaw(stream M) returns (M);
+  rpc DownRaw(M) returns (stream M);
+  rpc Down(M) returns (stream M);
+  rpc new(stream M) returns (stream M);
+  rpc new_Raw(stream M) returns (stream M);
+}
+)"),
+            "bad.proto:5:3: method \"UpRaw\": the generated stub uses this "
+            "name for method \"Up\"; rename the method\n"
+            "bad.proto:6:3: method \"DownRaw\": the generated stub uses this "
+            "name for method \"Down\"; rename the method\n"
+            "bad.proto:9:3: method \"new_Raw\": the generated stub uses this "
+            "name for method \"new\"; rename the method");
+}
+
+TEST(Errors, MethodWithNameOfRawFunctionAndOtherParametersIsFine) {
+  EXPECT_EQ(ErrorsOf(R"(syntax = "proto3";
+message M {}
+message N {}
+service S {
+  rpc Up(stream M) returns (M);
+  rpc UpRaw(stream M) returns (N);
+  rpc Down(M) returns (stream M);
+  rpc DownRaw(N) returns (stream M);
+  rpc Both(stream M) returns (stream M);
+  rpc BothRaw(M) returns (M);
+  rpc Unary(M) returns (M);
+  rpc UnaryRaw(M) returns (M);
+}
+)"),
+            "");
 }
 
 TEST(Errors, MethodsThatBecomeTheSameInCpp) {
@@ -194,7 +240,7 @@ option cc_generic_services = true;
       RunGenerator({{"one.proto", "syntax = 'proto3'; package one;" + bad},
                     {"two.proto", "syntax = 'proto3'; package two;" + bad}},
                    {"two.proto", "one.proto"});
-  std::string expected = "8 errors:";
+  std::string expected = "6 errors:";
   for (const std::string file : {"\ntwo.proto", "\none.proto"}) {
     expected +=
         file +
@@ -203,9 +249,6 @@ option cc_generic_services = true;
         file +
         ":3:3: method \"Service\": the generated class has a member of this "
         "name; rename the method" +
-        file +
-        ":3:3: method \"Service\": streaming methods are not supported by "
-        "this version of shmrpc (unary methods only)" +
         file +
         ":6:1: option cc_generic_services makes protobuf generate classes of "
         "the same names as shmrpc's; remove the option";

@@ -6,10 +6,10 @@ namespace {
 
 // In the order of the enumerators.
 constexpr MethodKindTraits kTraits[] = {
-    {MethodKind::kUnary, false, false, /*supported=*/true},
-    {MethodKind::kClientStreaming, true, false, /*supported=*/false},
-    {MethodKind::kServerStreaming, false, true, /*supported=*/false},
-    {MethodKind::kBidiStreaming, true, true, /*supported=*/false},
+    {MethodKind::kUnary, false, false, "WithStreamedUnaryMethod_"},
+    {MethodKind::kClientStreaming, true, false, nullptr},
+    {MethodKind::kServerStreaming, false, true, "WithSplitStreamingMethod_"},
+    {MethodKind::kBidiStreaming, true, true, nullptr},
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // The four shapes a method can have. What differs between them is data: a row
-// of this table, and a row of templates in method_templates.cc.
+// of this table, and a row of texts in method_templates.cc.
 
 #ifndef CODEGEN_METHOD_KIND_H_
 #define CODEGEN_METHOD_KIND_H_
@@ -20,7 +20,12 @@ struct MethodKindTraits {
   MethodKind kind;
   bool client_streams;
   bool server_streams;
-  bool supported;  // has templates
+  // Start of the name, up to the method's, of the class template that serves
+  // the method as a stream; null where both sides stream anyway, or the client
+  // does (gRPC has none for it).
+  const char* streamed_class;
+
+  bool streams() const { return client_streams || server_streams; }
 };
 
 MethodKind KindOf(const google::protobuf::MethodDescriptor& method);

@@ -13,11 +13,19 @@
 namespace shmrpc {
 namespace codegen {
 
+// "" for what methods of a kind do not have.
 struct MethodTemplates {
-  // In the header, within the class that the name says.
+  // In the header, within the class that the name says. The "raw" ones are
+  // private: what returns a stream as a plain pointer, so that a mock can
+  // override it whatever class the stream is of.
   const char* stub_interface;
+  const char* stub_interface_raw;
   const char* stub;
+  const char* stub_raw;
   const char* service;
+  // Beside those classes: the class template that serves the method as a
+  // stream (MethodKindTraits::streamed_class).
+  const char* streamed;
   // In the source file.
   const char* stub_body;
   const char* service_body;
@@ -25,11 +33,10 @@ struct MethodTemplates {
   const char* registration;
 };
 
-// Null for a kind that is not supported (method_kind.cc); validation keeps
-// those away from the printers.
-const MethodTemplates* TemplatesOf(MethodKind kind);
+const MethodTemplates& TemplatesOf(MethodKind kind);
 
-// $method$, $path$, $request$, $response$ and $class$.
+// $class$, $method$, $path$, $request$ and $response$, and for the templates'
+// own use what method_templates.cc says about the method's kind.
 std::map<std::string, std::string> MethodVariables(const ServiceModel& service,
                                                    const MethodModel& method);
 

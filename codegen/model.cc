@@ -13,6 +13,10 @@ MethodModel BuildMethod(const google::protobuf::MethodDescriptor& method) {
   model.path = "/" + method.service()->full_name() + "/" + method.name();
   model.request = QualifiedMessageName(*method.input_type());
   model.response = QualifiedMessageName(*method.output_type());
+  const char* const streamed_class = TraitsOf(model.kind).streamed_class;
+  if (streamed_class != nullptr) {
+    model.streamed_class = streamed_class + model.name;
+  }
   model.comments = CommentsOf(method);
   return model;
 }

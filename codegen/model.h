@@ -17,10 +17,11 @@ namespace codegen {
 
 struct MethodModel {
   MethodKind kind;
-  std::string name;      // of the C++ member function: "SayHello"
-  std::string path;      // on the wire: "/helloworld.Greeter/SayHello"
-  std::string request;   // "::helloworld::HelloRequest"
-  std::string response;  // "::helloworld::HelloReply"
+  std::string name;            // of the C++ member function: "SayHello"
+  std::string path;            // on the wire: "/helloworld.Greeter/SayHello"
+  std::string request;         // "::helloworld::HelloRequest"
+  std::string response;        // "::helloworld::HelloReply"
+  std::string streamed_class;  // "WithStreamedUnaryMethod_SayHello", or ""
   CommentLines comments;
 };
 

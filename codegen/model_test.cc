@@ -81,11 +81,38 @@ service S {
   }
 }
 
-TEST(MethodTemplates, ExistForWhatIsSupported) {
+TEST(Model, ClassThatServesAsStreamIsNamedAfterTheMethod) {
+  testing::ParsedProtos protos({{"s.proto", R"(syntax = "proto3";
+message M {}
+service S {
+  rpc delete(M) returns (M);
+  rpc B(stream M) returns (M);
+  rpc C(M) returns (stream M);
+  rpc D(stream M) returns (stream M);
+})"}});
+  const auto* descriptor = protos.Find("s.proto");
+  ASSERT_NE(descriptor, nullptr) << protos.errors();
+  const FileModel file = BuildModel(*descriptor, Options());
+  const std::vector<MethodModel>& methods = file.services.at(0).methods;
+  ASSERT_EQ(methods.size(), 4u);
+  EXPECT_EQ(methods[0].streamed_class, "WithStreamedUnaryMethod_delete_");
+  EXPECT_EQ(methods[1].streamed_class, "");
+  EXPECT_EQ(methods[2].streamed_class, "WithSplitStreamingMethod_C");
+  EXPECT_EQ(methods[3].streamed_class, "");
+}
+
+// Every row of the tables belongs to the kind whose row it is.
+TEST(MethodTemplates, AreThoseOfTheKind) {
   for (const MethodKind kind :
        {MethodKind::kUnary, MethodKind::kClientStreaming,
         MethodKind::kServerStreaming, MethodKind::kBidiStreaming}) {
-    EXPECT_EQ(TemplatesOf(kind) != nullptr, TraitsOf(kind).supported);
+    const MethodKindTraits& traits = TraitsOf(kind);
+    const MethodTemplates& templates = TemplatesOf(kind);
+    EXPECT_EQ(std::string(templates.stub_raw) != "", traits.streams());
+    EXPECT_EQ(std::string(templates.stub_interface_raw) != "",
+              traits.streams());
+    EXPECT_EQ(std::string(templates.streamed) != "",
+              traits.streamed_class != nullptr);
   }
 }
 

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+
 #include "codegen/method_templates.h"
 #include "codegen/print.h"
 
@@ -15,10 +19,17 @@ void PrintMethods(const ServiceModel& service,
   for (const MethodModel& method : service.methods) {
     if (with_comments) PrintComments(method.comments, out);
     out->Print(MethodVariables(service, method),
-               TemplatesOf(method.kind)->*declaration);
+               TemplatesOf(method.kind).*declaration);
   }
   out->Outdent();
   out->Outdent();
+}
+
+bool HasStreams(const ServiceModel& service) {
+  return std::any_of(service.methods.begin(), service.methods.end(),
+                     [](const MethodModel& method) {
+                       return TraitsOf(method.kind).streams();
+                     });
 }
 
 void PrintStubInterface(const ServiceModel& service, Printer* out) {
@@ -28,6 +39,10 @@ void PrintStubInterface(const ServiceModel& service, Printer* out) {
     virtual ~StubInterface() = default;
 )");
   PrintMethods(service, &MethodTemplates::stub_interface, true, out);
+  if (HasStreams(service)) {
+    out->Print("\n   private:\n");
+    PrintMethods(service, &MethodTemplates::stub_interface_raw, false, out);
+  }
   out->Print("  };\n");
 }
 
@@ -40,10 +55,13 @@ void PrintStub(const ServiceModel& service, Printer* out) {
         const ::shmrpc::StubOptions& options = ::shmrpc::StubOptions());
 )");
   PrintMethods(service, &MethodTemplates::stub, false, out);
-  out->Print(R"(
-   private:
-    const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
-)");
+  out->Print("\n   private:\n");
+  if (HasStreams(service)) {
+    PrintMethods(service, &MethodTemplates::stub_raw, false, out);
+    out->Print("\n");
+  }
+  out->Print(
+      "    const std::shared_ptr<::shmrpc::ChannelInterface> channel_;\n");
   for (const MethodModel& method : service.methods) {
     out->Print("    const ::shmrpc::internal::RpcMethod rpcmethod_$method$_;\n",
                "method", method.name);
@@ -67,6 +85,36 @@ void PrintServiceBase(const ServiceModel& service, Printer* out) {
   out->Print("  };\n");
 }
 
+// Service, with what serves each method of these kinds as a stream around it.
+void PrintStreamedService(const ServiceModel& service, const char* name,
+                          std::initializer_list<MethodKind> kinds,
+                          Printer* out) {
+  std::string type = "Service";
+  // The first method's is the outermost, as gRPC has it.
+  for (auto method = service.methods.rbegin(); method != service.methods.rend();
+       ++method) {
+    if (std::count(kinds.begin(), kinds.end(), method->kind) == 0) continue;
+    type = method->streamed_class + "<" + type + ">";
+  }
+  out->Print("  using $name$ = $type$;\n", "name", name, "type", type);
+}
+
+void PrintStreamedServices(const ServiceModel& service, Printer* out) {
+  out->Indent();
+  for (const MethodModel& method : service.methods) {
+    out->Print(MethodVariables(service, method),
+               TemplatesOf(method.kind).streamed);
+  }
+  out->Outdent();
+  out->Print("\n");
+  PrintStreamedService(service, "StreamedUnaryService", {MethodKind::kUnary},
+                       out);
+  PrintStreamedService(service, "SplitStreamedService",
+                       {MethodKind::kServerStreaming}, out);
+  PrintStreamedService(service, "StreamedService",
+                       {MethodKind::kUnary, MethodKind::kServerStreaming}, out);
+}
+
 void PrintService(const ServiceModel& service, Printer* out) {
   out->Print("\n");
   PrintComments(service.comments, out);
@@ -80,6 +128,7 @@ void PrintService(const ServiceModel& service, Printer* out) {
   PrintStubInterface(service, out);
   PrintStub(service, out);
   PrintServiceBase(service, out);
+  PrintStreamedServices(service, out);
   out->Print("};\n");
 }
 
@@ -95,10 +144,12 @@ void PrintHeader(const FileModel& file, Printer* out) {
 #define $guard$
 
 #include <memory>
+#include <type_traits>
 
 #include "$message_header$"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 )",
              "guard", file.include_guard, "message_header",
              file.message_header);

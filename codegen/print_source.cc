@@ -36,7 +36,7 @@ void PrintServiceConstruction(const ServiceModel& service, Printer* out) {
     out->Indent();
     for (const MethodModel& method : service.methods) {
       out->Print(MethodVariables(service, method),
-                 TemplatesOf(method.kind)->registration);
+                 TemplatesOf(method.kind).registration);
     }
     out->Outdent();
     out->Print("}\n");
@@ -49,12 +49,12 @@ void PrintService(const ServiceModel& service, Printer* out) {
   PrintStubConstruction(service, out);
   for (const MethodModel& method : service.methods) {
     out->Print(MethodVariables(service, method),
-               TemplatesOf(method.kind)->stub_body);
+               TemplatesOf(method.kind).stub_body);
   }
   PrintServiceConstruction(service, out);
   for (const MethodModel& method : service.methods) {
     out->Print(MethodVariables(service, method),
-               TemplatesOf(method.kind)->service_body);
+               TemplatesOf(method.kind).service_body);
   }
 }
 

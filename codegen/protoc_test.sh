@@ -36,8 +36,9 @@ cd "$source" || exit 1
 run "$work/here" -I. "-I$well_known" codegen/testdata/types.proto
 [ "$status" = 0 ] || fail "types.proto: $errors"
 (cd / && "$protoc" "--plugin=protoc-gen-shmrpc=$plugin" "--shmrpc_out=$work/here" \
-  "-I$source" "-I$well_known" "$source/codegen/testdata/comments.proto") || fail "comments.proto"
-for name in types comments; do
+  "-I$source" "-I$well_known" "$source/codegen/testdata/comments.proto" \
+  "$source/codegen/testdata/streaming.proto") || fail "comments.proto, streaming.proto"
+for name in types comments streaming; do
   for extension in h cc; do
     file=$name.shmrpc.pb.$extension
     diff -u "$golden/$file" "$work/here/codegen/testdata/$file" >&2 ||
@@ -60,15 +61,15 @@ message M {
   optional int32 number = 1;
 }
 service S {
-  // Streams.
-  rpc Chat(stream M) returns (stream M);
+  // A stream.
+  rpc Service(stream M) returns (stream M);
 
   rpc Stub(M) returns (M);
 }
 EOF
 run bad -I. dir/bad.proto
 expect_error '--shmrpc_out: 2 errors:
-dir/bad.proto:8:3: method "Chat": streaming methods are not supported by this version of shmrpc (unary methods only)
+dir/bad.proto:8:3: method "Service": the generated class has a member of this name; rename the method
 dir/bad.proto:10:3: method "Stub": the generated class has a member of this name; rename the method'
 [ -z "$(find bad -type f)" ] || fail "files were written in spite of errors"
 

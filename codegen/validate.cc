@@ -27,9 +27,20 @@ constexpr const char* kGeneratedMembers[] = {
     "service_full_name", "StubInterface", "Stub", "NewStub", "Service",
 };
 
-bool IsGeneratedMember(const std::string& name) {
-  return std::find(std::begin(kGeneratedMembers), std::end(kGeneratedMembers),
-                   name) != std::end(kGeneratedMembers);
+// Members that methods do not meet, because no class that declares a method has
+// the name.
+constexpr const char* kGeneratedTypes[] = {
+    "StreamedUnaryService",
+    "SplitStreamedService",
+    "StreamedService",
+};
+
+// The parameter of the class templates that declare methods.
+constexpr char kTemplateParameter[] = "BaseClass";
+
+template <size_t n>
+bool Contains(const char* const (&names)[n], const std::string& name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
 std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
@@ -42,12 +53,46 @@ std::string Named(const MethodDescriptor& method) {
   return "method " + Quoted(method.name());
 }
 
-void CheckStreaming(const MethodDescriptor& method, Diagnostics* diagnostics) {
-  if (TraitsOf(KindOf(method)).supported) return;
-  diagnostics->Report(
-      method, Named(method) +
-                  ": streaming methods are not supported by this version of "
-                  "shmrpc (unary methods only)");
+// "" for a kind of method that has none.
+std::string StreamedClass(const MethodDescriptor& method) {
+  const char* const streamed_class = TraitsOf(KindOf(method)).streamed_class;
+  return streamed_class == nullptr ? ""
+                                   : streamed_class + CppName(method.name());
+}
+
+// What tells apart the functions of one name in a stub: the parameters.
+std::string StubFunction(const std::string& name,
+                         const MethodDescriptor& method) {
+  std::string function = name;
+  if (!method.client_streaming()) {
+    function += ", const " + method.input_type()->full_name() + "&";
+  }
+  if (!method.server_streaming()) {
+    function += ", " + method.output_type()->full_name() + "*";
+  }
+  return function;
+}
+
+// A streaming method M has a function MRaw in the stub. A method of that name
+// may stand beside it, unless both would have the same parameters.
+void CheckRawFunctions(const ServiceDescriptor& service,
+                       Diagnostics* diagnostics) {
+  std::map<std::string, const MethodDescriptor*> raw_functions;
+  for (int i = 0; i < service.method_count(); ++i) {
+    const MethodDescriptor& method = *service.method(i);
+    if (!TraitsOf(KindOf(method)).streams()) continue;
+    raw_functions.insert(
+        {StubFunction(CppName(method.name()) + "Raw", method), &method});
+  }
+  for (int i = 0; i < service.method_count(); ++i) {
+    const MethodDescriptor& method = *service.method(i);
+    const auto raw =
+        raw_functions.find(StubFunction(CppName(method.name()), method));
+    if (raw == raw_functions.end()) continue;
+    diagnostics->Report(
+        method, Named(method) + ": the generated stub uses this name for " +
+                    Named(*raw->second) + "; rename the method");
+  }
 }
 
 // The names that methods put into the generated classes.
@@ -65,7 +110,7 @@ void CheckMemberNames(const ServiceDescriptor& service,
   for (int i = 0; i < service.method_count(); ++i) {
     const MethodDescriptor& method = *service.method(i);
     const std::string name = CppName(method.name());
-    if (IsGeneratedMember(name)) {
+    if (Contains(kGeneratedMembers, name) || name == kTemplateParameter) {
       diagnostics->Report(method, Named(method) +
                                       ": the generated class has a member of "
                                       "this name; rename the method");
@@ -87,7 +132,13 @@ void CheckMemberNames(const ServiceDescriptor& service,
 
 void CheckServiceName(const ServiceDescriptor& service,
                       Diagnostics* diagnostics) {
-  if (IsGeneratedMember(CppName(service.name()))) {
+  const std::string name = CppName(service.name());
+  bool is_member =
+      Contains(kGeneratedMembers, name) || Contains(kGeneratedTypes, name);
+  for (int i = 0; i < service.method_count(); ++i) {
+    is_member = is_member || StreamedClass(*service.method(i)) == name;
+  }
+  if (is_member) {
     diagnostics->Report(service, Named(service) +
                                      ": the generated class has a member of "
                                      "this name; rename the service");
@@ -168,9 +219,7 @@ void Validate(const FileDescriptor& file, const Options& options,
     const ServiceDescriptor& service = *file.service(i);
     CheckServiceName(service, diagnostics);
     CheckMemberNames(service, diagnostics);
-    for (int j = 0; j < service.method_count(); ++j) {
-      CheckStreaming(*service.method(j), diagnostics);
-    }
+    CheckRawFunctions(service, diagnostics);
   }
 }
 

@@ -21,7 +21,24 @@ ServerContext::Stub::Stub(
       rpcmethod_shmrpc_("/shmrpc.golden.shmrpc.ServerContext/shmrpc"),
       rpcmethod_memory_("/shmrpc.golden.shmrpc.ServerContext/memory"),
       rpcmethod_Status_("/shmrpc.golden.shmrpc.ServerContext/Status"),
-      rpcmethod_channel_("/shmrpc.golden.shmrpc.ServerContext/channel") {}
+      rpcmethod_channel_("/shmrpc.golden.shmrpc.ServerContext/channel"),
+      rpcmethod_ClientReader_("/shmrpc.golden.shmrpc.ServerContext/ClientReader"),
+      rpcmethod_ReplaceMethod_("/shmrpc.golden.shmrpc.ServerContext/ReplaceMethod"),
+      rpcmethod_StartStream_("/shmrpc.golden.shmrpc.ServerContext/StartStream"),
+      rpcmethod_context_("/shmrpc.golden.shmrpc.ServerContext/context"),
+      rpcmethod_request_("/shmrpc.golden.shmrpc.ServerContext/request"),
+      rpcmethod_response_("/shmrpc.golden.shmrpc.ServerContext/response"),
+      rpcmethod_StreamedService_("/shmrpc.golden.shmrpc.ServerContext/StreamedService"),
+      rpcmethod_WithStreamedUnaryMethod_channel_("/shmrpc.golden.shmrpc.ServerContext/WithStreamedUnaryMethod_channel"),
+      rpcmethod_Write_("/shmrpc.golden.shmrpc.ServerContext/Write"),
+      rpcmethod_WriteRaw_("/shmrpc.golden.shmrpc.ServerContext/WriteRaw"),
+      rpcmethod_Read_("/shmrpc.golden.shmrpc.ServerContext/Read"),
+      rpcmethod_ReadRaw_("/shmrpc.golden.shmrpc.ServerContext/ReadRaw"),
+      rpcmethod_Chat_("/shmrpc.golden.shmrpc.ServerContext/Chat"),
+      rpcmethod_ChatRaw_("/shmrpc.golden.shmrpc.ServerContext/ChatRaw"),
+      rpcmethod_Other_("/shmrpc.golden.shmrpc.ServerContext/Other"),
+      rpcmethod_OtherRaw_("/shmrpc.golden.shmrpc.ServerContext/OtherRaw"),
+      rpcmethod_StreamedRead_("/shmrpc.golden.shmrpc.ServerContext/StreamedRead") {}
 
 ::shmrpc::Status ServerContext::Stub::AddMethod(
     ::shmrpc::ClientContext* context,
@@ -65,62 +82,359 @@ ServerContext::Stub::Stub(
   return channel_->BlockingUnaryCall(rpcmethod_channel_, context, request, response);
 }
 
+::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::ClientReader>* ServerContext::Stub::ClientReaderRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::ClientReader>(
+      channel_->StartStream(rpcmethod_ClientReader_, context, nullptr, response));
+}
+
+::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::ReplaceMethodRaw(
+    ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+  return new ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_ReplaceMethod_, context, &request, nullptr));
+}
+
+::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::StartStreamRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_StartStream_, context, nullptr, nullptr));
+}
+
+::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::contextRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_context_, context, nullptr, nullptr));
+}
+
+::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::requestRaw(
+    ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+  return new ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_request_, context, &request, nullptr));
+}
+
+::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::responseRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_response_, context, nullptr, response));
+}
+
+::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::StreamedServiceRaw(
+    ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+  return new ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_StreamedService_, context, &request, nullptr));
+}
+
+::shmrpc::Status ServerContext::Stub::WithStreamedUnaryMethod_channel(
+    ::shmrpc::ClientContext* context,
+    const ::shmrpc::golden::shmrpc::Stub& request,
+    ::shmrpc::golden::shmrpc::Stub* response) {
+  return channel_->BlockingUnaryCall(rpcmethod_WithStreamedUnaryMethod_channel_, context, request, response);
+}
+
+::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::WriteRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_Write_, context, nullptr, response));
+}
+
+::shmrpc::Status ServerContext::Stub::WriteRaw(
+    ::shmrpc::ClientContext* context,
+    const ::shmrpc::golden::shmrpc::Stub& request,
+    ::shmrpc::golden::shmrpc::Stub* response) {
+  return channel_->BlockingUnaryCall(rpcmethod_WriteRaw_, context, request, response);
+}
+
+::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::ReadRaw(
+    ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+  return new ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_Read_, context, &request, nullptr));
+}
+
+::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::ReadRawRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_ReadRaw_, context, nullptr, response));
+}
+
+::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::ChatRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_Chat_, context, nullptr, nullptr));
+}
+
+::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::ChatRawRaw(
+    ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+  return new ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_ChatRaw_, context, &request, nullptr));
+}
+
+::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::OtherRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Service* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_Other_, context, nullptr, response));
+}
+
+::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::OtherRawRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_OtherRaw_, context, nullptr, response));
+}
+
+::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* ServerContext::Stub::StreamedReadRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_StreamedRead_, context, nullptr, nullptr));
+}
+
 ServerContext::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.shmrpc.ServerContext/AddMethod", &Service::AddMethod, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.shmrpc.ServerContext/methods", &Service::methods, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.shmrpc.ServerContext/shmrpc", &Service::shmrpc, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.shmrpc.ServerContext/memory", &Service::memory, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.shmrpc.ServerContext/Status", &Service::Status, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.shmrpc.ServerContext/channel", &Service::channel, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/ClientReader", &Service::ClientReader, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/ReplaceMethod", &Service::ReplaceMethod, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/StartStream", &Service::StartStream, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/context", &Service::context, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/request", &Service::request, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/response", &Service::response, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/StreamedService", &Service::StreamedService, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/WithStreamedUnaryMethod_channel", &Service::WithStreamedUnaryMethod_channel, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/Write", &Service::Write, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/WriteRaw", &Service::WriteRaw, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/Read", &Service::Read, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/ReadRaw", &Service::ReadRaw, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/Chat", &Service::Chat, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/ChatRaw", &Service::ChatRaw, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/Other", &Service::Other, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/OtherRaw", &Service::OtherRaw, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.ServerContext/StreamedRead", &Service::StreamedRead, this));
 }
 
 ServerContext::Service::~Service() = default;
 
 ::shmrpc::Status ServerContext::Service::AddMethod(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::shmrpc::Service* /*request*/,
-    ::shmrpc::golden::shmrpc::Status* /*response*/) {
+    const ::shmrpc::golden::shmrpc::Service* /*request*/, ::shmrpc::golden::shmrpc::Status* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status ServerContext::Service::methods(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::shmrpc::Stub* /*request*/,
-    ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status ServerContext::Service::shmrpc(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::shmrpc::Stub* /*request*/,
-    ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status ServerContext::Service::memory(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::shmrpc::Stub* /*request*/,
-    ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status ServerContext::Service::Status(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::shmrpc::Stub* /*request*/,
-    ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status ServerContext::Service::channel(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::shmrpc::Stub* /*request*/,
-    ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::ClientReader(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::ClientReader>* /*reader*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::ReplaceMethod(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::StartStream(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* /*stream*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::context(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* /*stream*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::request(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::response(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* /*reader*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::StreamedService(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::WithStreamedUnaryMethod_channel(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::Write(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* /*reader*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::WriteRaw(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::Read(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::ReadRaw(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* /*reader*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::Chat(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* /*stream*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::ChatRaw(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::Other(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* /*reader*/, ::shmrpc::golden::shmrpc::Service* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::OtherRaw(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* /*reader*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status ServerContext::Service::StreamedRead(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* /*stream*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+std::unique_ptr<CallRaw::Stub> CallRaw::NewStub(
+    const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+    const ::shmrpc::StubOptions& options) {
+  return std::unique_ptr<Stub>(new Stub(channel, options));
+}
+
+CallRaw::Stub::Stub(
+    const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+    const ::shmrpc::StubOptions& /*options*/)
+    : channel_(channel),
+      rpcmethod_Call_("/shmrpc.golden.shmrpc.CallRaw/Call") {}
+
+::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* CallRaw::Stub::CallRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>(
+      channel_->StartStream(rpcmethod_Call_, context, nullptr, nullptr));
+}
+
+CallRaw::Service::Service() {
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.CallRaw/Call", &Service::Call, this));
+}
+
+CallRaw::Service::~Service() = default;
+
+::shmrpc::Status CallRaw::Service::Call(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* /*stream*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+std::unique_ptr<StreamedCall::Stub> StreamedCall::NewStub(
+    const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+    const ::shmrpc::StubOptions& options) {
+  return std::unique_ptr<Stub>(new Stub(channel, options));
+}
+
+StreamedCall::Stub::Stub(
+    const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+    const ::shmrpc::StubOptions& /*options*/)
+    : channel_(channel),
+      rpcmethod_Call_("/shmrpc.golden.shmrpc.StreamedCall/Call") {}
+
+::shmrpc::Status StreamedCall::Stub::Call(
+    ::shmrpc::ClientContext* context,
+    const ::shmrpc::golden::shmrpc::Stub& request,
+    ::shmrpc::golden::shmrpc::Stub* response) {
+  return channel_->BlockingUnaryCall(rpcmethod_Call_, context, request, response);
+}
+
+StreamedCall::Service::Service() {
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.shmrpc.StreamedCall/Call", &Service::Call, this));
+}
+
+StreamedCall::Service::~Service() = default;
+
+::shmrpc::Status StreamedCall::Service::Call(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

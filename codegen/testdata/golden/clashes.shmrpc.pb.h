@@ -7,10 +7,12 @@
 #define SHMRPC_codegen_2ftestdata_2fclashes_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/clashes.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -49,6 +51,124 @@ class ServerContext final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::shmrpc::Stub& request,
         ::shmrpc::golden::shmrpc::Stub* response) = 0;
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::ClientReader>> ClientReader(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::ClientReader>>(
+          ClientReaderRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>> ReplaceMethod(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>>(
+          ReplaceMethodRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> StartStream(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          StartStreamRaw(context));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> context(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          contextRaw(context));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>> request(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>>(
+          requestRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>> response(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>>(
+          responseRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>> StreamedService(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>>(
+          StreamedServiceRaw(context, request));
+    }
+    virtual ::shmrpc::Status WithStreamedUnaryMethod_channel(
+        ::shmrpc::ClientContext* context,
+        const ::shmrpc::golden::shmrpc::Stub& request,
+        ::shmrpc::golden::shmrpc::Stub* response) = 0;
+    // Each has a function of the stub's beside it that has its name but not its
+    // parameters.
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>> Write(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>>(
+          WriteRaw(context, response));
+    }
+    virtual ::shmrpc::Status WriteRaw(
+        ::shmrpc::ClientContext* context,
+        const ::shmrpc::golden::shmrpc::Stub& request,
+        ::shmrpc::golden::shmrpc::Stub* response) = 0;
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>> Read(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>>(
+          ReadRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>> ReadRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>>(
+          ReadRawRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> Chat(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          ChatRaw(context));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>> ChatRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>>(
+          ChatRawRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>> Other(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Service* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>>(
+          OtherRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>> OtherRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>>(
+          OtherRawRaw(context, response));
+    }
+    // And one of a class that serves a method as a stream.
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> StreamedRead(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          StreamedReadRaw(context));
+    }
+
+   private:
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::ClientReader>* ClientReaderRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>* ReplaceMethodRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) = 0;
+    virtual ::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* StartStreamRaw(
+        ::shmrpc::ClientContext* context) = 0;
+    virtual ::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* contextRaw(
+        ::shmrpc::ClientContext* context) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>* requestRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) = 0;
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>* responseRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>* StreamedServiceRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) = 0;
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>* WriteRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>* ReadRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) = 0;
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>* ReadRawRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) = 0;
+    virtual ::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* ChatRaw(
+        ::shmrpc::ClientContext* context) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::shmrpc::golden::shmrpc::Stub>* ChatRawRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) = 0;
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>* OtherRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Service* response) = 0;
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::shmrpc::Stub>* OtherRawRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) = 0;
+    virtual ::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* StreamedReadRaw(
+        ::shmrpc::ClientContext* context) = 0;
   };
 
   class Stub final : public StubInterface {
@@ -80,8 +200,122 @@ class ServerContext final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::shmrpc::Stub& request,
         ::shmrpc::golden::shmrpc::Stub* response) override;
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::ClientReader>> ClientReader(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::ClientReader>>(
+          ClientReaderRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>> ReplaceMethod(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>>(
+          ReplaceMethodRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> StartStream(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          StartStreamRaw(context));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> context(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          contextRaw(context));
+    }
+    std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>> request(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>>(
+          requestRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>> response(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>>(
+          responseRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>> StreamedService(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>>(
+          StreamedServiceRaw(context, request));
+    }
+    ::shmrpc::Status WithStreamedUnaryMethod_channel(
+        ::shmrpc::ClientContext* context,
+        const ::shmrpc::golden::shmrpc::Stub& request,
+        ::shmrpc::golden::shmrpc::Stub* response) override;
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>> Write(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>>(
+          WriteRaw(context, response));
+    }
+    ::shmrpc::Status WriteRaw(
+        ::shmrpc::ClientContext* context,
+        const ::shmrpc::golden::shmrpc::Stub& request,
+        ::shmrpc::golden::shmrpc::Stub* response) override;
+    std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>> Read(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>>(
+          ReadRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>> ReadRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>>(
+          ReadRawRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> Chat(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          ChatRaw(context));
+    }
+    std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>> ChatRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>>(
+          ChatRawRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>> Other(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Service* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>>(
+          OtherRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>> OtherRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>>(
+          OtherRawRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> StreamedRead(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          StreamedReadRaw(context));
+    }
 
    private:
+    ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::ClientReader>* ClientReaderRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) override;
+    ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* ReplaceMethodRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) override;
+    ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* StartStreamRaw(
+        ::shmrpc::ClientContext* context) override;
+    ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* contextRaw(
+        ::shmrpc::ClientContext* context) override;
+    ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* requestRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) override;
+    ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* responseRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) override;
+    ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* StreamedServiceRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) override;
+    ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* WriteRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) override;
+    ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* ReadRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) override;
+    ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* ReadRawRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) override;
+    ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* ChatRaw(
+        ::shmrpc::ClientContext* context) override;
+    ::shmrpc::ClientReader<::shmrpc::golden::shmrpc::Stub>* ChatRawRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::shmrpc::Stub& request) override;
+    ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* OtherRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Service* response) override;
+    ::shmrpc::ClientWriter<::shmrpc::golden::shmrpc::Stub>* OtherRawRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::shmrpc::Stub* response) override;
+    ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* StreamedReadRaw(
+        ::shmrpc::ClientContext* context) override;
+
     const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
     const ::shmrpc::internal::RpcMethod rpcmethod_AddMethod_;
     const ::shmrpc::internal::RpcMethod rpcmethod_methods_;
@@ -89,6 +323,23 @@ class ServerContext final {
     const ::shmrpc::internal::RpcMethod rpcmethod_memory_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Status_;
     const ::shmrpc::internal::RpcMethod rpcmethod_channel_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_ClientReader_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_ReplaceMethod_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_StartStream_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_context_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_request_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_response_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_StreamedService_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_WithStreamedUnaryMethod_channel_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Write_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_WriteRaw_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Read_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_ReadRaw_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Chat_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_ChatRaw_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Other_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_OtherRaw_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_StreamedRead_;
   };
 
   static std::unique_ptr<Stub> NewStub(
@@ -101,29 +352,467 @@ class ServerContext final {
     ~Service() override;
     virtual ::shmrpc::Status AddMethod(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::shmrpc::Service* request,
-        ::shmrpc::golden::shmrpc::Status* response);
+        const ::shmrpc::golden::shmrpc::Service* request, ::shmrpc::golden::shmrpc::Status* response);
     virtual ::shmrpc::Status methods(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::shmrpc::Stub* request,
-        ::shmrpc::golden::shmrpc::Stub* response);
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::golden::shmrpc::Stub* response);
     virtual ::shmrpc::Status shmrpc(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::shmrpc::Stub* request,
-        ::shmrpc::golden::shmrpc::Stub* response);
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::golden::shmrpc::Stub* response);
     virtual ::shmrpc::Status memory(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::shmrpc::Stub* request,
-        ::shmrpc::golden::shmrpc::Stub* response);
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::golden::shmrpc::Stub* response);
     virtual ::shmrpc::Status Status(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::shmrpc::Stub* request,
-        ::shmrpc::golden::shmrpc::Stub* response);
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::golden::shmrpc::Stub* response);
     virtual ::shmrpc::Status channel(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::shmrpc::Stub* request,
-        ::shmrpc::golden::shmrpc::Stub* response);
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::golden::shmrpc::Stub* response);
+    virtual ::shmrpc::Status ClientReader(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::ClientReader>* reader, ::shmrpc::golden::shmrpc::Stub* response);
+    virtual ::shmrpc::Status ReplaceMethod(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* writer);
+    virtual ::shmrpc::Status StartStream(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* stream);
+    virtual ::shmrpc::Status context(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* stream);
+    virtual ::shmrpc::Status request(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* writer);
+    virtual ::shmrpc::Status response(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* reader, ::shmrpc::golden::shmrpc::Stub* response);
+    virtual ::shmrpc::Status StreamedService(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* writer);
+    virtual ::shmrpc::Status WithStreamedUnaryMethod_channel(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::golden::shmrpc::Stub* response);
+    // Each has a function of the stub's beside it that has its name but not its
+    // parameters.
+    virtual ::shmrpc::Status Write(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* reader, ::shmrpc::golden::shmrpc::Stub* response);
+    virtual ::shmrpc::Status WriteRaw(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::golden::shmrpc::Stub* response);
+    virtual ::shmrpc::Status Read(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* writer);
+    virtual ::shmrpc::Status ReadRaw(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* reader, ::shmrpc::golden::shmrpc::Stub* response);
+    virtual ::shmrpc::Status Chat(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* stream);
+    virtual ::shmrpc::Status ChatRaw(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* writer);
+    virtual ::shmrpc::Status Other(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* reader, ::shmrpc::golden::shmrpc::Service* response);
+    virtual ::shmrpc::Status OtherRaw(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::shmrpc::Stub>* reader, ::shmrpc::golden::shmrpc::Stub* response);
+    // And one of a class that serves a method as a stream.
+    virtual ::shmrpc::Status StreamedRead(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* stream);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_AddMethod : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_AddMethod() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/AddMethod", &WithStreamedUnaryMethod_AddMethod::StreamedAddMethod, this));
+    }
+    // Never called: StreamedAddMethod serves the method.
+    ::shmrpc::Status AddMethod(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Service* /*request*/, ::shmrpc::golden::shmrpc::Status* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedAddMethod(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Service, ::shmrpc::golden::shmrpc::Status>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_methods : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_methods() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/methods", &WithStreamedUnaryMethod_methods::Streamedmethods, this));
+    }
+    // Never called: Streamedmethods serves the method.
+    ::shmrpc::Status methods(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status Streamedmethods(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_shmrpc : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_shmrpc() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/shmrpc", &WithStreamedUnaryMethod_shmrpc::Streamedshmrpc, this));
+    }
+    // Never called: Streamedshmrpc serves the method.
+    ::shmrpc::Status shmrpc(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status Streamedshmrpc(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_memory : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_memory() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/memory", &WithStreamedUnaryMethod_memory::Streamedmemory, this));
+    }
+    // Never called: Streamedmemory serves the method.
+    ::shmrpc::Status memory(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status Streamedmemory(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Status : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Status() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/Status", &WithStreamedUnaryMethod_Status::StreamedStatus, this));
+    }
+    // Never called: StreamedStatus serves the method.
+    ::shmrpc::Status Status(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedStatus(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_channel : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_channel() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/channel", &WithStreamedUnaryMethod_channel::Streamedchannel, this));
+    }
+    // Never called: Streamedchannel serves the method.
+    ::shmrpc::Status channel(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status Streamedchannel(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_ReplaceMethod : public BaseClass {
+   public:
+    WithSplitStreamingMethod_ReplaceMethod() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/ReplaceMethod", &WithSplitStreamingMethod_ReplaceMethod::StreamedReplaceMethod, this));
+    }
+    // Never called: StreamedReplaceMethod serves the method.
+    ::shmrpc::Status ReplaceMethod(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedReplaceMethod(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_request : public BaseClass {
+   public:
+    WithSplitStreamingMethod_request() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/request", &WithSplitStreamingMethod_request::Streamedrequest, this));
+    }
+    // Never called: Streamedrequest serves the method.
+    ::shmrpc::Status request(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status Streamedrequest(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_StreamedService : public BaseClass {
+   public:
+    WithSplitStreamingMethod_StreamedService() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/StreamedService", &WithSplitStreamingMethod_StreamedService::StreamedStreamedService, this));
+    }
+    // Never called: StreamedStreamedService serves the method.
+    ::shmrpc::Status StreamedService(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedStreamedService(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_WithStreamedUnaryMethod_channel : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_WithStreamedUnaryMethod_channel() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/WithStreamedUnaryMethod_channel", &WithStreamedUnaryMethod_WithStreamedUnaryMethod_channel::StreamedWithStreamedUnaryMethod_channel, this));
+    }
+    // Never called: StreamedWithStreamedUnaryMethod_channel serves the method.
+    ::shmrpc::Status WithStreamedUnaryMethod_channel(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedWithStreamedUnaryMethod_channel(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_WriteRaw : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_WriteRaw() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/WriteRaw", &WithStreamedUnaryMethod_WriteRaw::StreamedWriteRaw, this));
+    }
+    // Never called: StreamedWriteRaw serves the method.
+    ::shmrpc::Status WriteRaw(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedWriteRaw(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_Read : public BaseClass {
+   public:
+    WithSplitStreamingMethod_Read() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/Read", &WithSplitStreamingMethod_Read::StreamedRead, this));
+    }
+    // Never called: StreamedRead serves the method.
+    ::shmrpc::Status Read(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedRead(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_ChatRaw : public BaseClass {
+   public:
+    WithSplitStreamingMethod_ChatRaw() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.ServerContext/ChatRaw", &WithSplitStreamingMethod_ChatRaw::StreamedChatRaw, this));
+    }
+    // Never called: StreamedChatRaw serves the method.
+    ::shmrpc::Status ChatRaw(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::shmrpc::Stub>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedChatRaw(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_AddMethod<WithStreamedUnaryMethod_methods<WithStreamedUnaryMethod_shmrpc<WithStreamedUnaryMethod_memory<WithStreamedUnaryMethod_Status<WithStreamedUnaryMethod_channel<WithStreamedUnaryMethod_WithStreamedUnaryMethod_channel<WithStreamedUnaryMethod_WriteRaw<Service>>>>>>>>;
+  using SplitStreamedService = WithSplitStreamingMethod_ReplaceMethod<WithSplitStreamingMethod_request<WithSplitStreamingMethod_StreamedService<WithSplitStreamingMethod_Read<WithSplitStreamingMethod_ChatRaw<Service>>>>>;
+  using StreamedService = WithStreamedUnaryMethod_AddMethod<WithStreamedUnaryMethod_methods<WithStreamedUnaryMethod_shmrpc<WithStreamedUnaryMethod_memory<WithStreamedUnaryMethod_Status<WithStreamedUnaryMethod_channel<WithSplitStreamingMethod_ReplaceMethod<WithSplitStreamingMethod_request<WithSplitStreamingMethod_StreamedService<WithStreamedUnaryMethod_WithStreamedUnaryMethod_channel<WithStreamedUnaryMethod_WriteRaw<WithSplitStreamingMethod_Read<WithSplitStreamingMethod_ChatRaw<Service>>>>>>>>>>>>>;
+};
+
+// Its methods' names, with "Raw" or "Streamed", are its own name.
+class CallRaw final {
+ public:
+  static constexpr char const* service_full_name() {
+    return "shmrpc.golden.shmrpc.CallRaw";
+  }
+
+  class StubInterface {
+   public:
+    virtual ~StubInterface() = default;
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> Call(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          CallRaw(context));
+    }
+
+   private:
+    virtual ::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* CallRaw(
+        ::shmrpc::ClientContext* context) = 0;
+  };
+
+  class Stub final : public StubInterface {
+   public:
+    explicit Stub(
+        const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+        const ::shmrpc::StubOptions& options = ::shmrpc::StubOptions());
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>> Call(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>>(
+          CallRaw(context));
+    }
+
+   private:
+    ::shmrpc::ClientReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* CallRaw(
+        ::shmrpc::ClientContext* context) override;
+
+    const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Call_;
+  };
+
+  static std::unique_ptr<Stub> NewStub(
+      const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+      const ::shmrpc::StubOptions& options = ::shmrpc::StubOptions());
+
+  class Service : public ::shmrpc::Service {
+   public:
+    Service();
+    ~Service() override;
+    virtual ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* stream);
+  };
+
+  using StreamedUnaryService = Service;
+  using SplitStreamedService = Service;
+  using StreamedService = Service;
+};
+
+class StreamedCall final {
+ public:
+  static constexpr char const* service_full_name() {
+    return "shmrpc.golden.shmrpc.StreamedCall";
+  }
+
+  class StubInterface {
+   public:
+    virtual ~StubInterface() = default;
+    virtual ::shmrpc::Status Call(
+        ::shmrpc::ClientContext* context,
+        const ::shmrpc::golden::shmrpc::Stub& request,
+        ::shmrpc::golden::shmrpc::Stub* response) = 0;
+  };
+
+  class Stub final : public StubInterface {
+   public:
+    explicit Stub(
+        const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+        const ::shmrpc::StubOptions& options = ::shmrpc::StubOptions());
+    ::shmrpc::Status Call(
+        ::shmrpc::ClientContext* context,
+        const ::shmrpc::golden::shmrpc::Stub& request,
+        ::shmrpc::golden::shmrpc::Stub* response) override;
+
+   private:
+    const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Call_;
+  };
+
+  static std::unique_ptr<Stub> NewStub(
+      const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
+      const ::shmrpc::StubOptions& options = ::shmrpc::StubOptions());
+
+  class Service : public ::shmrpc::Service {
+   public:
+    Service();
+    ~Service() override;
+    virtual ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::shmrpc::Stub* request, ::shmrpc::golden::shmrpc::Stub* response);
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Call : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Call() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.shmrpc.StreamedCall/Call", &WithStreamedUnaryMethod_Call::StreamedCall, this));
+    }
+    // Never called: StreamedCall serves the method.
+    ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::shmrpc::Stub* /*request*/, ::shmrpc::golden::shmrpc::Stub* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedCall(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::shmrpc::Stub, ::shmrpc::golden::shmrpc::Stub>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Call<Service>;
+  using SplitStreamedService = Service;
+  using StreamedService = WithStreamedUnaryMethod_Call<Service>;
 };
 
 }  // namespace shmrpc

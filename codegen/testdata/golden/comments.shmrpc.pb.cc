@@ -19,7 +19,10 @@ Documented::Stub::Stub(
       rpcmethod_Plain_("/shmrpc.golden.comments.Documented/Plain"),
       rpcmethod_Block_("/shmrpc.golden.comments.Documented/Block"),
       rpcmethod_Trailing_("/shmrpc.golden.comments.Documented/Trailing"),
-      rpcmethod_Bare_("/shmrpc.golden.comments.Documented/Bare") {}
+      rpcmethod_Bare_("/shmrpc.golden.comments.Documented/Bare"),
+      rpcmethod_Up_("/shmrpc.golden.comments.Documented/Up"),
+      rpcmethod_Down_("/shmrpc.golden.comments.Documented/Down"),
+      rpcmethod_Both_("/shmrpc.golden.comments.Documented/Both") {}
 
 ::shmrpc::Status Documented::Stub::Plain(
     ::shmrpc::ClientContext* context,
@@ -49,44 +52,82 @@ Documented::Stub::Stub(
   return channel_->BlockingUnaryCall(rpcmethod_Bare_, context, request, response);
 }
 
+::shmrpc::ClientWriter<::google::protobuf::Empty>* Documented::Stub::UpRaw(
+    ::shmrpc::ClientContext* context, ::google::protobuf::Empty* response) {
+  return new ::shmrpc::ClientWriter<::google::protobuf::Empty>(
+      channel_->StartStream(rpcmethod_Up_, context, nullptr, response));
+}
+
+::shmrpc::ClientReader<::google::protobuf::Empty>* Documented::Stub::DownRaw(
+    ::shmrpc::ClientContext* context, const ::google::protobuf::Empty& request) {
+  return new ::shmrpc::ClientReader<::google::protobuf::Empty>(
+      channel_->StartStream(rpcmethod_Down_, context, &request, nullptr));
+}
+
+::shmrpc::ClientReaderWriter<::google::protobuf::Empty, ::google::protobuf::Empty>* Documented::Stub::BothRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::google::protobuf::Empty, ::google::protobuf::Empty>(
+      channel_->StartStream(rpcmethod_Both_, context, nullptr, nullptr));
+}
+
 Documented::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.comments.Documented/Plain", &Service::Plain, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.comments.Documented/Block", &Service::Block, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.comments.Documented/Trailing", &Service::Trailing, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.comments.Documented/Bare", &Service::Bare, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.comments.Documented/Up", &Service::Up, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.comments.Documented/Down", &Service::Down, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.comments.Documented/Both", &Service::Both, this));
 }
 
 Documented::Service::~Service() = default;
 
 ::shmrpc::Status Documented::Service::Plain(
     ::shmrpc::ServerContext* /*context*/,
-    const ::google::protobuf::Empty* /*request*/,
-    ::google::protobuf::Empty* /*response*/) {
+    const ::google::protobuf::Empty* /*request*/, ::google::protobuf::Empty* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status Documented::Service::Block(
     ::shmrpc::ServerContext* /*context*/,
-    const ::google::protobuf::Empty* /*request*/,
-    ::google::protobuf::Empty* /*response*/) {
+    const ::google::protobuf::Empty* /*request*/, ::google::protobuf::Empty* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status Documented::Service::Trailing(
     ::shmrpc::ServerContext* /*context*/,
-    const ::google::protobuf::Empty* /*request*/,
-    ::google::protobuf::Empty* /*response*/) {
+    const ::google::protobuf::Empty* /*request*/, ::google::protobuf::Empty* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status Documented::Service::Bare(
     ::shmrpc::ServerContext* /*context*/,
-    const ::google::protobuf::Empty* /*request*/,
-    ::google::protobuf::Empty* /*response*/) {
+    const ::google::protobuf::Empty* /*request*/, ::google::protobuf::Empty* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Documented::Service::Up(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::google::protobuf::Empty>* /*reader*/, ::google::protobuf::Empty* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Documented::Service::Down(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::google::protobuf::Empty* /*request*/, ::shmrpc::ServerWriter<::google::protobuf::Empty>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Documented::Service::Both(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::google::protobuf::Empty, ::google::protobuf::Empty>* /*stream*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

@@ -8,10 +8,12 @@
 #define SHMRPC_codegen_2ftestdata_2fcomments_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/comments.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -51,6 +53,35 @@ class Documented final {
         ::shmrpc::ClientContext* context,
         const ::google::protobuf::Empty& request,
         ::google::protobuf::Empty* response) = 0;
+    // What goes up.
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::google::protobuf::Empty>> Up(
+        ::shmrpc::ClientContext* context, ::google::protobuf::Empty* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::google::protobuf::Empty>>(
+          UpRaw(context, response));
+    }
+    // What comes down.
+    //
+    // $stream$ stays as it is.
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::google::protobuf::Empty>> Down(
+        ::shmrpc::ClientContext* context, const ::google::protobuf::Empty& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::google::protobuf::Empty>>(
+          DownRaw(context, request));
+    }
+    // Both
+    // ways.
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::google::protobuf::Empty, ::google::protobuf::Empty>> Both(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::google::protobuf::Empty, ::google::protobuf::Empty>>(
+          BothRaw(context));
+    }
+
+   private:
+    virtual ::shmrpc::ClientWriterInterface<::google::protobuf::Empty>* UpRaw(
+        ::shmrpc::ClientContext* context, ::google::protobuf::Empty* response) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::google::protobuf::Empty>* DownRaw(
+        ::shmrpc::ClientContext* context, const ::google::protobuf::Empty& request) = 0;
+    virtual ::shmrpc::ClientReaderWriterInterface<::google::protobuf::Empty, ::google::protobuf::Empty>* BothRaw(
+        ::shmrpc::ClientContext* context) = 0;
   };
 
   class Stub final : public StubInterface {
@@ -74,13 +105,38 @@ class Documented final {
         ::shmrpc::ClientContext* context,
         const ::google::protobuf::Empty& request,
         ::google::protobuf::Empty* response) override;
+    std::unique_ptr<::shmrpc::ClientWriter<::google::protobuf::Empty>> Up(
+        ::shmrpc::ClientContext* context, ::google::protobuf::Empty* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::google::protobuf::Empty>>(
+          UpRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReader<::google::protobuf::Empty>> Down(
+        ::shmrpc::ClientContext* context, const ::google::protobuf::Empty& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::google::protobuf::Empty>>(
+          DownRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::google::protobuf::Empty, ::google::protobuf::Empty>> Both(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::google::protobuf::Empty, ::google::protobuf::Empty>>(
+          BothRaw(context));
+    }
 
    private:
+    ::shmrpc::ClientWriter<::google::protobuf::Empty>* UpRaw(
+        ::shmrpc::ClientContext* context, ::google::protobuf::Empty* response) override;
+    ::shmrpc::ClientReader<::google::protobuf::Empty>* DownRaw(
+        ::shmrpc::ClientContext* context, const ::google::protobuf::Empty& request) override;
+    ::shmrpc::ClientReaderWriter<::google::protobuf::Empty, ::google::protobuf::Empty>* BothRaw(
+        ::shmrpc::ClientContext* context) override;
+
     const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Plain_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Block_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Trailing_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Bare_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Up_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Down_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Both_;
   };
 
   static std::unique_ptr<Stub> NewStub(
@@ -94,26 +150,141 @@ class Documented final {
     // What the method does.
     virtual ::shmrpc::Status Plain(
         ::shmrpc::ServerContext* context,
-        const ::google::protobuf::Empty* request,
-        ::google::protobuf::Empty* response);
+        const ::google::protobuf::Empty* request, ::google::protobuf::Empty* response);
     // A block comment
     // of two lines.
     virtual ::shmrpc::Status Block(
         ::shmrpc::ServerContext* context,
-        const ::google::protobuf::Empty* request,
-        ::google::protobuf::Empty* response);
+        const ::google::protobuf::Empty* request, ::google::protobuf::Empty* response);
     // Above. A backslash at the end must not swallow the declaration: \.
     //
     // And behind.
     virtual ::shmrpc::Status Trailing(
         ::shmrpc::ServerContext* context,
-        const ::google::protobuf::Empty* request,
-        ::google::protobuf::Empty* response);
+        const ::google::protobuf::Empty* request, ::google::protobuf::Empty* response);
     virtual ::shmrpc::Status Bare(
         ::shmrpc::ServerContext* context,
-        const ::google::protobuf::Empty* request,
-        ::google::protobuf::Empty* response);
+        const ::google::protobuf::Empty* request, ::google::protobuf::Empty* response);
+    // What goes up.
+    virtual ::shmrpc::Status Up(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::google::protobuf::Empty>* reader, ::google::protobuf::Empty* response);
+    // What comes down.
+    //
+    // $stream$ stays as it is.
+    virtual ::shmrpc::Status Down(
+        ::shmrpc::ServerContext* context,
+        const ::google::protobuf::Empty* request, ::shmrpc::ServerWriter<::google::protobuf::Empty>* writer);
+    // Both
+    // ways.
+    virtual ::shmrpc::Status Both(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::google::protobuf::Empty, ::google::protobuf::Empty>* stream);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Plain : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Plain() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.comments.Documented/Plain", &WithStreamedUnaryMethod_Plain::StreamedPlain, this));
+    }
+    // Never called: StreamedPlain serves the method.
+    ::shmrpc::Status Plain(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::google::protobuf::Empty* /*request*/, ::google::protobuf::Empty* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedPlain(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::google::protobuf::Empty, ::google::protobuf::Empty>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Block : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Block() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.comments.Documented/Block", &WithStreamedUnaryMethod_Block::StreamedBlock, this));
+    }
+    // Never called: StreamedBlock serves the method.
+    ::shmrpc::Status Block(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::google::protobuf::Empty* /*request*/, ::google::protobuf::Empty* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedBlock(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::google::protobuf::Empty, ::google::protobuf::Empty>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Trailing : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Trailing() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.comments.Documented/Trailing", &WithStreamedUnaryMethod_Trailing::StreamedTrailing, this));
+    }
+    // Never called: StreamedTrailing serves the method.
+    ::shmrpc::Status Trailing(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::google::protobuf::Empty* /*request*/, ::google::protobuf::Empty* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedTrailing(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::google::protobuf::Empty, ::google::protobuf::Empty>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Bare : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Bare() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.comments.Documented/Bare", &WithStreamedUnaryMethod_Bare::StreamedBare, this));
+    }
+    // Never called: StreamedBare serves the method.
+    ::shmrpc::Status Bare(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::google::protobuf::Empty* /*request*/, ::google::protobuf::Empty* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedBare(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::google::protobuf::Empty, ::google::protobuf::Empty>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_Down : public BaseClass {
+   public:
+    WithSplitStreamingMethod_Down() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.comments.Documented/Down", &WithSplitStreamingMethod_Down::StreamedDown, this));
+    }
+    // Never called: StreamedDown serves the method.
+    ::shmrpc::Status Down(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::google::protobuf::Empty* /*request*/, ::shmrpc::ServerWriter<::google::protobuf::Empty>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedDown(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::google::protobuf::Empty, ::google::protobuf::Empty>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Plain<WithStreamedUnaryMethod_Block<WithStreamedUnaryMethod_Trailing<WithStreamedUnaryMethod_Bare<Service>>>>;
+  using SplitStreamedService = WithSplitStreamingMethod_Down<Service>;
+  using StreamedService = WithStreamedUnaryMethod_Plain<WithStreamedUnaryMethod_Block<WithStreamedUnaryMethod_Trailing<WithStreamedUnaryMethod_Bare<WithSplitStreamingMethod_Down<Service>>>>>;
 };
 
 }  // namespace comments

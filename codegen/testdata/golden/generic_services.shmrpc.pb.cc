@@ -27,7 +27,7 @@ Counter::Stub::Stub(
 }
 
 Counter::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.generic_services.Counter/Call", &Service::Call, this));
 }
 
@@ -35,8 +35,7 @@ Counter::Service::~Service() = default;
 
 ::shmrpc::Status Counter::Service::Call(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::generic_services::Count* /*request*/,
-    ::shmrpc::golden::generic_services::Count* /*response*/) {
+    const ::shmrpc::golden::generic_services::Count* /*request*/, ::shmrpc::golden::generic_services::Count* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

@@ -6,10 +6,12 @@
 #define SHMRPC_codegen_2ftestdata_2fgeneric_5fservices_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/generic_services.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -56,9 +58,32 @@ class Counter final {
     ~Service() override;
     virtual ::shmrpc::Status Call(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::generic_services::Count* request,
-        ::shmrpc::golden::generic_services::Count* response);
+        const ::shmrpc::golden::generic_services::Count* request, ::shmrpc::golden::generic_services::Count* response);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Call : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Call() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.generic_services.Counter/Call", &WithStreamedUnaryMethod_Call::StreamedCall, this));
+    }
+    // Never called: StreamedCall serves the method.
+    ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::generic_services::Count* /*request*/, ::shmrpc::golden::generic_services::Count* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedCall(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::generic_services::Count, ::shmrpc::golden::generic_services::Count>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Call<Service>;
+  using SplitStreamedService = Service;
+  using StreamedService = WithStreamedUnaryMethod_Call<Service>;
 };
 
 }  // namespace rpc

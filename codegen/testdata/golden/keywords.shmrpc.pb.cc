@@ -18,7 +18,10 @@ union_::Stub::Stub(
     : channel_(channel),
       rpcmethod_delete__("/shmrpc.golden.keywords.union/delete"),
       rpcmethod_co_await__("/shmrpc.golden.keywords.union/co_await"),
-      rpcmethod_NULL__("/shmrpc.golden.keywords.union/NULL") {}
+      rpcmethod_NULL__("/shmrpc.golden.keywords.union/NULL"),
+      rpcmethod_new__("/shmrpc.golden.keywords.union/new"),
+      rpcmethod_try__("/shmrpc.golden.keywords.union/try"),
+      rpcmethod_register__("/shmrpc.golden.keywords.union/register") {}
 
 ::shmrpc::Status union_::Stub::delete_(
     ::shmrpc::ClientContext* context,
@@ -41,35 +44,74 @@ union_::Stub::Stub(
   return channel_->BlockingUnaryCall(rpcmethod_NULL__, context, request, response);
 }
 
+::shmrpc::ClientWriter<::shmrpc::golden::keywords::class_>* union_::Stub::new_Raw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::keywords::class_* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::keywords::class_>(
+      channel_->StartStream(rpcmethod_new__, context, nullptr, response));
+}
+
+::shmrpc::ClientReader<::shmrpc::golden::keywords::class_>* union_::Stub::try_Raw(
+    ::shmrpc::ClientContext* context, const ::shmrpc::golden::keywords::class_& request) {
+  return new ::shmrpc::ClientReader<::shmrpc::golden::keywords::class_>(
+      channel_->StartStream(rpcmethod_try__, context, &request, nullptr));
+}
+
+::shmrpc::ClientReaderWriter<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* union_::Stub::register_Raw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>(
+      channel_->StartStream(rpcmethod_register__, context, nullptr, nullptr));
+}
+
 union_::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.keywords.union/delete", &Service::delete_, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.keywords.union/co_await", &Service::co_await_, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.keywords.union/NULL", &Service::NULL_, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.keywords.union/new", &Service::new_, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.keywords.union/try", &Service::try_, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.keywords.union/register", &Service::register_, this));
 }
 
 union_::Service::~Service() = default;
 
 ::shmrpc::Status union_::Service::delete_(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::keywords::class_* /*request*/,
-    ::shmrpc::golden::keywords::class_* /*response*/) {
+    const ::shmrpc::golden::keywords::class_* /*request*/, ::shmrpc::golden::keywords::class_* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status union_::Service::co_await_(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::keywords::class_* /*request*/,
-    ::shmrpc::golden::keywords::class_* /*response*/) {
+    const ::shmrpc::golden::keywords::class_* /*request*/, ::shmrpc::golden::keywords::class_* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status union_::Service::NULL_(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::keywords::class_* /*request*/,
-    ::shmrpc::golden::keywords::class_* /*response*/) {
+    const ::shmrpc::golden::keywords::class_* /*request*/, ::shmrpc::golden::keywords::class_* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status union_::Service::new_(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::keywords::class_>* /*reader*/, ::shmrpc::golden::keywords::class_* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status union_::Service::try_(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::keywords::class_* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::keywords::class_>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status union_::Service::register_(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* /*stream*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

@@ -6,10 +6,12 @@
 #define SHMRPC_codegen_2ftestdata_2fkeywords_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/keywords.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -36,6 +38,29 @@ class union_ final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::keywords::class_& request,
         ::shmrpc::golden::keywords::class_* response) = 0;
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::keywords::class_>> new_(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::keywords::class_* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::keywords::class_>>(
+          new_Raw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::keywords::class_>> try_(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::keywords::class_& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::keywords::class_>>(
+          try_Raw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>> register_(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>>(
+          register_Raw(context));
+    }
+
+   private:
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::keywords::class_>* new_Raw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::keywords::class_* response) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::shmrpc::golden::keywords::class_>* try_Raw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::keywords::class_& request) = 0;
+    virtual ::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* register_Raw(
+        ::shmrpc::ClientContext* context) = 0;
   };
 
   class Stub final : public StubInterface {
@@ -55,12 +80,37 @@ class union_ final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::keywords::class_& request,
         ::shmrpc::golden::keywords::class_* response) override;
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::keywords::class_>> new_(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::keywords::class_* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::keywords::class_>>(
+          new_Raw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::keywords::class_>> try_(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::keywords::class_& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::keywords::class_>>(
+          try_Raw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>> register_(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>>(
+          register_Raw(context));
+    }
 
    private:
+    ::shmrpc::ClientWriter<::shmrpc::golden::keywords::class_>* new_Raw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::keywords::class_* response) override;
+    ::shmrpc::ClientReader<::shmrpc::golden::keywords::class_>* try_Raw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::keywords::class_& request) override;
+    ::shmrpc::ClientReaderWriter<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* register_Raw(
+        ::shmrpc::ClientContext* context) override;
+
     const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
     const ::shmrpc::internal::RpcMethod rpcmethod_delete__;
     const ::shmrpc::internal::RpcMethod rpcmethod_co_await__;
     const ::shmrpc::internal::RpcMethod rpcmethod_NULL__;
+    const ::shmrpc::internal::RpcMethod rpcmethod_new__;
+    const ::shmrpc::internal::RpcMethod rpcmethod_try__;
+    const ::shmrpc::internal::RpcMethod rpcmethod_register__;
   };
 
   static std::unique_ptr<Stub> NewStub(
@@ -73,17 +123,107 @@ class union_ final {
     ~Service() override;
     virtual ::shmrpc::Status delete_(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::keywords::class_* request,
-        ::shmrpc::golden::keywords::class_* response);
+        const ::shmrpc::golden::keywords::class_* request, ::shmrpc::golden::keywords::class_* response);
     virtual ::shmrpc::Status co_await_(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::keywords::class_* request,
-        ::shmrpc::golden::keywords::class_* response);
+        const ::shmrpc::golden::keywords::class_* request, ::shmrpc::golden::keywords::class_* response);
     virtual ::shmrpc::Status NULL_(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::keywords::class_* request,
-        ::shmrpc::golden::keywords::class_* response);
+        const ::shmrpc::golden::keywords::class_* request, ::shmrpc::golden::keywords::class_* response);
+    virtual ::shmrpc::Status new_(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::keywords::class_>* reader, ::shmrpc::golden::keywords::class_* response);
+    virtual ::shmrpc::Status try_(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::keywords::class_* request, ::shmrpc::ServerWriter<::shmrpc::golden::keywords::class_>* writer);
+    virtual ::shmrpc::Status register_(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* stream);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_delete_ : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_delete_() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.keywords.union/delete", &WithStreamedUnaryMethod_delete_::Streameddelete_, this));
+    }
+    // Never called: Streameddelete_ serves the method.
+    ::shmrpc::Status delete_(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::keywords::class_* /*request*/, ::shmrpc::golden::keywords::class_* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status Streameddelete_(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_co_await_ : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_co_await_() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.keywords.union/co_await", &WithStreamedUnaryMethod_co_await_::Streamedco_await_, this));
+    }
+    // Never called: Streamedco_await_ serves the method.
+    ::shmrpc::Status co_await_(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::keywords::class_* /*request*/, ::shmrpc::golden::keywords::class_* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status Streamedco_await_(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_NULL_ : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_NULL_() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.keywords.union/NULL", &WithStreamedUnaryMethod_NULL_::StreamedNULL_, this));
+    }
+    // Never called: StreamedNULL_ serves the method.
+    ::shmrpc::Status NULL_(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::keywords::class_* /*request*/, ::shmrpc::golden::keywords::class_* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedNULL_(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_try_ : public BaseClass {
+   public:
+    WithSplitStreamingMethod_try_() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.keywords.union/try", &WithSplitStreamingMethod_try_::Streamedtry_, this));
+    }
+    // Never called: Streamedtry_ serves the method.
+    ::shmrpc::Status try_(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::keywords::class_* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::keywords::class_>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status Streamedtry_(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::shmrpc::golden::keywords::class_, ::shmrpc::golden::keywords::class_>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_delete_<WithStreamedUnaryMethod_co_await_<WithStreamedUnaryMethod_NULL_<Service>>>;
+  using SplitStreamedService = WithSplitStreamingMethod_try_<Service>;
+  using StreamedService = WithStreamedUnaryMethod_delete_<WithStreamedUnaryMethod_co_await_<WithStreamedUnaryMethod_NULL_<WithSplitStreamingMethod_try_<Service>>>>;
 };
 
 }  // namespace keywords

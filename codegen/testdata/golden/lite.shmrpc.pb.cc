@@ -16,7 +16,10 @@ Lite::Stub::Stub(
     const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
     const ::shmrpc::StubOptions& /*options*/)
     : channel_(channel),
-      rpcmethod_Call_("/shmrpc.golden.lite.Lite/Call") {}
+      rpcmethod_Call_("/shmrpc.golden.lite.Lite/Call"),
+      rpcmethod_Up_("/shmrpc.golden.lite.Lite/Up"),
+      rpcmethod_Down_("/shmrpc.golden.lite.Lite/Down"),
+      rpcmethod_Both_("/shmrpc.golden.lite.Lite/Both") {}
 
 ::shmrpc::Status Lite::Stub::Call(
     ::shmrpc::ClientContext* context,
@@ -25,17 +28,58 @@ Lite::Stub::Stub(
   return channel_->BlockingUnaryCall(rpcmethod_Call_, context, request, response);
 }
 
+::shmrpc::ClientWriter<::shmrpc::golden::lite::Request>* Lite::Stub::UpRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::lite::Request* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::lite::Request>(
+      channel_->StartStream(rpcmethod_Up_, context, nullptr, response));
+}
+
+::shmrpc::ClientReader<::shmrpc::golden::lite::Request>* Lite::Stub::DownRaw(
+    ::shmrpc::ClientContext* context, const ::shmrpc::golden::lite::Request& request) {
+  return new ::shmrpc::ClientReader<::shmrpc::golden::lite::Request>(
+      channel_->StartStream(rpcmethod_Down_, context, &request, nullptr));
+}
+
+::shmrpc::ClientReaderWriter<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>* Lite::Stub::BothRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>(
+      channel_->StartStream(rpcmethod_Both_, context, nullptr, nullptr));
+}
+
 Lite::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.lite.Lite/Call", &Service::Call, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.lite.Lite/Up", &Service::Up, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.lite.Lite/Down", &Service::Down, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.lite.Lite/Both", &Service::Both, this));
 }
 
 Lite::Service::~Service() = default;
 
 ::shmrpc::Status Lite::Service::Call(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::lite::Request* /*request*/,
-    ::shmrpc::golden::lite::Request* /*response*/) {
+    const ::shmrpc::golden::lite::Request* /*request*/, ::shmrpc::golden::lite::Request* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Lite::Service::Up(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::lite::Request>* /*reader*/, ::shmrpc::golden::lite::Request* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Lite::Service::Down(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::lite::Request* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::lite::Request>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Lite::Service::Both(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>* /*stream*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

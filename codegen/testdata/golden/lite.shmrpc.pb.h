@@ -6,10 +6,12 @@
 #define SHMRPC_codegen_2ftestdata_2flite_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/lite.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -28,6 +30,29 @@ class Lite final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::lite::Request& request,
         ::shmrpc::golden::lite::Request* response) = 0;
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::lite::Request>> Up(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::lite::Request* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::lite::Request>>(
+          UpRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::lite::Request>> Down(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::lite::Request& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::lite::Request>>(
+          DownRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>> Both(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>>(
+          BothRaw(context));
+    }
+
+   private:
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::lite::Request>* UpRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::lite::Request* response) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::shmrpc::golden::lite::Request>* DownRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::lite::Request& request) = 0;
+    virtual ::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>* BothRaw(
+        ::shmrpc::ClientContext* context) = 0;
   };
 
   class Stub final : public StubInterface {
@@ -39,10 +64,35 @@ class Lite final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::lite::Request& request,
         ::shmrpc::golden::lite::Request* response) override;
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::lite::Request>> Up(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::lite::Request* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::lite::Request>>(
+          UpRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::lite::Request>> Down(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::lite::Request& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::lite::Request>>(
+          DownRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>> Both(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>>(
+          BothRaw(context));
+    }
 
    private:
+    ::shmrpc::ClientWriter<::shmrpc::golden::lite::Request>* UpRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::lite::Request* response) override;
+    ::shmrpc::ClientReader<::shmrpc::golden::lite::Request>* DownRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::lite::Request& request) override;
+    ::shmrpc::ClientReaderWriter<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>* BothRaw(
+        ::shmrpc::ClientContext* context) override;
+
     const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Call_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Up_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Down_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Both_;
   };
 
   static std::unique_ptr<Stub> NewStub(
@@ -55,9 +105,61 @@ class Lite final {
     ~Service() override;
     virtual ::shmrpc::Status Call(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::lite::Request* request,
-        ::shmrpc::golden::lite::Request* response);
+        const ::shmrpc::golden::lite::Request* request, ::shmrpc::golden::lite::Request* response);
+    virtual ::shmrpc::Status Up(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::lite::Request>* reader, ::shmrpc::golden::lite::Request* response);
+    virtual ::shmrpc::Status Down(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::lite::Request* request, ::shmrpc::ServerWriter<::shmrpc::golden::lite::Request>* writer);
+    virtual ::shmrpc::Status Both(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>* stream);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Call : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Call() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.lite.Lite/Call", &WithStreamedUnaryMethod_Call::StreamedCall, this));
+    }
+    // Never called: StreamedCall serves the method.
+    ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::lite::Request* /*request*/, ::shmrpc::golden::lite::Request* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedCall(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_Down : public BaseClass {
+   public:
+    WithSplitStreamingMethod_Down() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.lite.Lite/Down", &WithSplitStreamingMethod_Down::StreamedDown, this));
+    }
+    // Never called: StreamedDown serves the method.
+    ::shmrpc::Status Down(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::lite::Request* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::lite::Request>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedDown(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::shmrpc::golden::lite::Request, ::shmrpc::golden::lite::Request>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Call<Service>;
+  using SplitStreamedService = WithSplitStreamingMethod_Down<Service>;
+  using StreamedService = WithStreamedUnaryMethod_Call<WithSplitStreamingMethod_Down<Service>>;
 };
 
 }  // namespace lite

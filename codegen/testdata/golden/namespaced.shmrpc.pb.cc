@@ -17,7 +17,8 @@ Namespaced::Stub::Stub(
     const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
     const ::shmrpc::StubOptions& /*options*/)
     : channel_(channel),
-      rpcmethod_Call_("/shmrpc.golden.namespaced.Namespaced/Call") {}
+      rpcmethod_Call_("/shmrpc.golden.namespaced.Namespaced/Call"),
+      rpcmethod_Up_("/shmrpc.golden.namespaced.Namespaced/Up") {}
 
 ::shmrpc::Status Namespaced::Stub::Call(
     ::shmrpc::ClientContext* context,
@@ -26,17 +27,30 @@ Namespaced::Stub::Stub(
   return channel_->BlockingUnaryCall(rpcmethod_Call_, context, request, response);
 }
 
+::shmrpc::ClientWriter<::shmrpc::golden::namespaced::Request>* Namespaced::Stub::UpRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::namespaced::Request_Reply* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::namespaced::Request>(
+      channel_->StartStream(rpcmethod_Up_, context, nullptr, response));
+}
+
 Namespaced::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.namespaced.Namespaced/Call", &Service::Call, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.namespaced.Namespaced/Up", &Service::Up, this));
 }
 
 Namespaced::Service::~Service() = default;
 
 ::shmrpc::Status Namespaced::Service::Call(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::namespaced::Request* /*request*/,
-    ::shmrpc::golden::namespaced::Request_Reply* /*response*/) {
+    const ::shmrpc::golden::namespaced::Request* /*request*/, ::shmrpc::golden::namespaced::Request_Reply* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Namespaced::Service::Up(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::namespaced::Request>* /*reader*/, ::shmrpc::golden::namespaced::Request_Reply* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
@@ -60,7 +74,7 @@ Request_Reply::Stub::Stub(
 }
 
 Request_Reply::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.namespaced.Request_Reply/Call", &Service::Call, this));
 }
 
@@ -68,8 +82,7 @@ Request_Reply::Service::~Service() = default;
 
 ::shmrpc::Status Request_Reply::Service::Call(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::namespaced::Request* /*request*/,
-    ::shmrpc::golden::namespaced::Request_Reply* /*response*/) {
+    const ::shmrpc::golden::namespaced::Request* /*request*/, ::shmrpc::golden::namespaced::Request_Reply* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

@@ -6,10 +6,12 @@
 #define SHMRPC_codegen_2ftestdata_2fnamespaced_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/namespaced.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -29,6 +31,15 @@ class Namespaced final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::namespaced::Request& request,
         ::shmrpc::golden::namespaced::Request_Reply* response) = 0;
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::namespaced::Request>> Up(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::namespaced::Request_Reply* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::namespaced::Request>>(
+          UpRaw(context, response));
+    }
+
+   private:
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::namespaced::Request>* UpRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::namespaced::Request_Reply* response) = 0;
   };
 
   class Stub final : public StubInterface {
@@ -40,10 +51,19 @@ class Namespaced final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::namespaced::Request& request,
         ::shmrpc::golden::namespaced::Request_Reply* response) override;
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::namespaced::Request>> Up(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::namespaced::Request_Reply* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::namespaced::Request>>(
+          UpRaw(context, response));
+    }
 
    private:
+    ::shmrpc::ClientWriter<::shmrpc::golden::namespaced::Request>* UpRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::namespaced::Request_Reply* response) override;
+
     const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Call_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Up_;
   };
 
   static std::unique_ptr<Stub> NewStub(
@@ -56,9 +76,35 @@ class Namespaced final {
     ~Service() override;
     virtual ::shmrpc::Status Call(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::namespaced::Request* request,
-        ::shmrpc::golden::namespaced::Request_Reply* response);
+        const ::shmrpc::golden::namespaced::Request* request, ::shmrpc::golden::namespaced::Request_Reply* response);
+    virtual ::shmrpc::Status Up(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::namespaced::Request>* reader, ::shmrpc::golden::namespaced::Request_Reply* response);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Call : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Call() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.namespaced.Namespaced/Call", &WithStreamedUnaryMethod_Call::StreamedCall, this));
+    }
+    // Never called: StreamedCall serves the method.
+    ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::namespaced::Request* /*request*/, ::shmrpc::golden::namespaced::Request_Reply* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedCall(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::namespaced::Request, ::shmrpc::golden::namespaced::Request_Reply>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Call<Service>;
+  using SplitStreamedService = Service;
+  using StreamedService = WithStreamedUnaryMethod_Call<Service>;
 };
 
 // In C++ the name of Request.Reply, but in another namespace.
@@ -102,9 +148,32 @@ class Request_Reply final {
     ~Service() override;
     virtual ::shmrpc::Status Call(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::namespaced::Request* request,
-        ::shmrpc::golden::namespaced::Request_Reply* response);
+        const ::shmrpc::golden::namespaced::Request* request, ::shmrpc::golden::namespaced::Request_Reply* response);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Call : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Call() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.namespaced.Request_Reply/Call", &WithStreamedUnaryMethod_Call::StreamedCall, this));
+    }
+    // Never called: StreamedCall serves the method.
+    ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::namespaced::Request* /*request*/, ::shmrpc::golden::namespaced::Request_Reply* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedCall(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::namespaced::Request, ::shmrpc::golden::namespaced::Request_Reply>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Call<Service>;
+  using SplitStreamedService = Service;
+  using StreamedService = WithStreamedUnaryMethod_Call<Service>;
 };
 
 }  // namespace rpc

@@ -4,10 +4,12 @@
 #define SHMRPC_codegen_2ftestdata_2fno_5fmethods_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/no_methods.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -43,6 +45,10 @@ class NoMethods final {
     Service();
     ~Service() override;
   };
+
+  using StreamedUnaryService = Service;
+  using SplitStreamedService = Service;
+  using StreamedService = Service;
 };
 
 }  // namespace golden

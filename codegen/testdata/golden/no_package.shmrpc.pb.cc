@@ -12,7 +12,8 @@ NoPackageService::Stub::Stub(
     const std::shared_ptr<::shmrpc::ChannelInterface>& channel,
     const ::shmrpc::StubOptions& /*options*/)
     : channel_(channel),
-      rpcmethod_Call_("/NoPackageService/Call") {}
+      rpcmethod_Call_("/NoPackageService/Call"),
+      rpcmethod_Chat_("/NoPackageService/Chat") {}
 
 ::shmrpc::Status NoPackageService::Stub::Call(
     ::shmrpc::ClientContext* context,
@@ -21,16 +22,29 @@ NoPackageService::Stub::Stub(
   return channel_->BlockingUnaryCall(rpcmethod_Call_, context, request, response);
 }
 
+::shmrpc::ClientReaderWriter<::NoPackageMessage, ::NoPackageMessage>* NoPackageService::Stub::ChatRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::NoPackageMessage, ::NoPackageMessage>(
+      channel_->StartStream(rpcmethod_Chat_, context, nullptr, nullptr));
+}
+
 NoPackageService::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/NoPackageService/Call", &Service::Call, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/NoPackageService/Chat", &Service::Chat, this));
 }
 
 NoPackageService::Service::~Service() = default;
 
 ::shmrpc::Status NoPackageService::Service::Call(
     ::shmrpc::ServerContext* /*context*/,
-    const ::NoPackageMessage* /*request*/,
-    ::NoPackageMessage* /*response*/) {
+    const ::NoPackageMessage* /*request*/, ::NoPackageMessage* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status NoPackageService::Service::Chat(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::NoPackageMessage, ::NoPackageMessage>* /*stream*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }

@@ -4,10 +4,12 @@
 #define SHMRPC_codegen_2ftestdata_2fno_5fpackage_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/no_package.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 class NoPackageService final {
  public:
@@ -22,6 +24,15 @@ class NoPackageService final {
         ::shmrpc::ClientContext* context,
         const ::NoPackageMessage& request,
         ::NoPackageMessage* response) = 0;
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::NoPackageMessage, ::NoPackageMessage>> Chat(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::NoPackageMessage, ::NoPackageMessage>>(
+          ChatRaw(context));
+    }
+
+   private:
+    virtual ::shmrpc::ClientReaderWriterInterface<::NoPackageMessage, ::NoPackageMessage>* ChatRaw(
+        ::shmrpc::ClientContext* context) = 0;
   };
 
   class Stub final : public StubInterface {
@@ -33,10 +44,19 @@ class NoPackageService final {
         ::shmrpc::ClientContext* context,
         const ::NoPackageMessage& request,
         ::NoPackageMessage* response) override;
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::NoPackageMessage, ::NoPackageMessage>> Chat(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::NoPackageMessage, ::NoPackageMessage>>(
+          ChatRaw(context));
+    }
 
    private:
+    ::shmrpc::ClientReaderWriter<::NoPackageMessage, ::NoPackageMessage>* ChatRaw(
+        ::shmrpc::ClientContext* context) override;
+
     const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Call_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Chat_;
   };
 
   static std::unique_ptr<Stub> NewStub(
@@ -49,9 +69,35 @@ class NoPackageService final {
     ~Service() override;
     virtual ::shmrpc::Status Call(
         ::shmrpc::ServerContext* context,
-        const ::NoPackageMessage* request,
-        ::NoPackageMessage* response);
+        const ::NoPackageMessage* request, ::NoPackageMessage* response);
+    virtual ::shmrpc::Status Chat(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::NoPackageMessage, ::NoPackageMessage>* stream);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Call : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Call() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/NoPackageService/Call", &WithStreamedUnaryMethod_Call::StreamedCall, this));
+    }
+    // Never called: StreamedCall serves the method.
+    ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::NoPackageMessage* /*request*/, ::NoPackageMessage* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedCall(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::NoPackageMessage, ::NoPackageMessage>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Call<Service>;
+  using SplitStreamedService = Service;
+  using StreamedService = WithStreamedUnaryMethod_Call<Service>;
 };
 
 #endif  // SHMRPC_codegen_2ftestdata_2fno_5fpackage_2eproto

@@ -27,7 +27,7 @@ OddName::Stub::Stub(
 }
 
 OddName::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.odd_name.v1.OddName/Call", &Service::Call, this));
 }
 
@@ -35,8 +35,7 @@ OddName::Service::~Service() = default;
 
 ::shmrpc::Status OddName::Service::Call(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::odd_name::v1::Request* /*request*/,
-    ::shmrpc::golden::odd_name::v1::Request* /*response*/) {
+    const ::shmrpc::golden::odd_name::v1::Request* /*request*/, ::shmrpc::golden::odd_name::v1::Request* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

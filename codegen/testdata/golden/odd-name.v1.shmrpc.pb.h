@@ -4,10 +4,12 @@
 #define SHMRPC_codegen_2ftestdata_2fodd_2dname_2ev1_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/odd-name.v1.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -54,9 +56,32 @@ class OddName final {
     ~Service() override;
     virtual ::shmrpc::Status Call(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::odd_name::v1::Request* request,
-        ::shmrpc::golden::odd_name::v1::Request* response);
+        const ::shmrpc::golden::odd_name::v1::Request* request, ::shmrpc::golden::odd_name::v1::Request* response);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Call : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Call() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.odd_name.v1.OddName/Call", &WithStreamedUnaryMethod_Call::StreamedCall, this));
+    }
+    // Never called: StreamedCall serves the method.
+    ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::odd_name::v1::Request* /*request*/, ::shmrpc::golden::odd_name::v1::Request* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedCall(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::odd_name::v1::Request, ::shmrpc::golden::odd_name::v1::Request>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Call<Service>;
+  using SplitStreamedService = Service;
+  using StreamedService = WithStreamedUnaryMethod_Call<Service>;
 };
 
 }  // namespace v1

@@ -17,7 +17,10 @@ Proto2::Stub::Stub(
     const ::shmrpc::StubOptions& /*options*/)
     : channel_(channel),
       rpcmethod_Call_("/shmrpc.golden.proto2.Proto2/Call"),
-      rpcmethod_Group_("/shmrpc.golden.proto2.Proto2/Group") {}
+      rpcmethod_Group_("/shmrpc.golden.proto2.Proto2/Group"),
+      rpcmethod_Up_("/shmrpc.golden.proto2.Proto2/Up"),
+      rpcmethod_Down_("/shmrpc.golden.proto2.Proto2/Down"),
+      rpcmethod_Both_("/shmrpc.golden.proto2.Proto2/Both") {}
 
 ::shmrpc::Status Proto2::Stub::Call(
     ::shmrpc::ClientContext* context,
@@ -33,26 +36,66 @@ Proto2::Stub::Stub(
   return channel_->BlockingUnaryCall(rpcmethod_Group_, context, request, response);
 }
 
+::shmrpc::ClientWriter<::shmrpc::golden::proto2::Request_Extra>* Proto2::Stub::UpRaw(
+    ::shmrpc::ClientContext* context, ::shmrpc::golden::proto2::Response* response) {
+  return new ::shmrpc::ClientWriter<::shmrpc::golden::proto2::Request_Extra>(
+      channel_->StartStream(rpcmethod_Up_, context, nullptr, response));
+}
+
+::shmrpc::ClientReader<::shmrpc::golden::proto2::Request_Extra>* Proto2::Stub::DownRaw(
+    ::shmrpc::ClientContext* context, const ::shmrpc::golden::proto2::Request& request) {
+  return new ::shmrpc::ClientReader<::shmrpc::golden::proto2::Request_Extra>(
+      channel_->StartStream(rpcmethod_Down_, context, &request, nullptr));
+}
+
+::shmrpc::ClientReaderWriter<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>* Proto2::Stub::BothRaw(
+    ::shmrpc::ClientContext* context) {
+  return new ::shmrpc::ClientReaderWriter<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>(
+      channel_->StartStream(rpcmethod_Both_, context, nullptr, nullptr));
+}
+
 Proto2::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.proto2.Proto2/Call", &Service::Call, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.proto2.Proto2/Group", &Service::Group, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.proto2.Proto2/Up", &Service::Up, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.proto2.Proto2/Down", &Service::Down, this));
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
+      "/shmrpc.golden.proto2.Proto2/Both", &Service::Both, this));
 }
 
 Proto2::Service::~Service() = default;
 
 ::shmrpc::Status Proto2::Service::Call(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::proto2::Request* /*request*/,
-    ::shmrpc::golden::proto2::Response* /*response*/) {
+    const ::shmrpc::golden::proto2::Request* /*request*/, ::shmrpc::golden::proto2::Response* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status Proto2::Service::Group(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::proto2::Request_Extra* /*request*/,
-    ::shmrpc::golden::proto2::Response* /*response*/) {
+    const ::shmrpc::golden::proto2::Request_Extra* /*request*/, ::shmrpc::golden::proto2::Response* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Proto2::Service::Up(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReader<::shmrpc::golden::proto2::Request_Extra>* /*reader*/, ::shmrpc::golden::proto2::Response* /*response*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Proto2::Service::Down(
+    ::shmrpc::ServerContext* /*context*/,
+    const ::shmrpc::golden::proto2::Request* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::proto2::Request_Extra>* /*writer*/) {
+  return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+}
+
+::shmrpc::Status Proto2::Service::Both(
+    ::shmrpc::ServerContext* /*context*/,
+    ::shmrpc::ServerReaderWriter<::shmrpc::golden::proto2::Response, ::shmrpc::golden::proto2::Request>* /*stream*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

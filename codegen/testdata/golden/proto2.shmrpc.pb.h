@@ -4,10 +4,12 @@
 #define SHMRPC_codegen_2ftestdata_2fproto2_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/proto2.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -30,6 +32,29 @@ class Proto2 final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::proto2::Request_Extra& request,
         ::shmrpc::golden::proto2::Response* response) = 0;
+    std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::proto2::Request_Extra>> Up(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::proto2::Response* response) {
+      return std::unique_ptr<::shmrpc::ClientWriterInterface<::shmrpc::golden::proto2::Request_Extra>>(
+          UpRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::proto2::Request_Extra>> Down(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::proto2::Request& request) {
+      return std::unique_ptr<::shmrpc::ClientReaderInterface<::shmrpc::golden::proto2::Request_Extra>>(
+          DownRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>> Both(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>>(
+          BothRaw(context));
+    }
+
+   private:
+    virtual ::shmrpc::ClientWriterInterface<::shmrpc::golden::proto2::Request_Extra>* UpRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::proto2::Response* response) = 0;
+    virtual ::shmrpc::ClientReaderInterface<::shmrpc::golden::proto2::Request_Extra>* DownRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::proto2::Request& request) = 0;
+    virtual ::shmrpc::ClientReaderWriterInterface<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>* BothRaw(
+        ::shmrpc::ClientContext* context) = 0;
   };
 
   class Stub final : public StubInterface {
@@ -45,11 +70,36 @@ class Proto2 final {
         ::shmrpc::ClientContext* context,
         const ::shmrpc::golden::proto2::Request_Extra& request,
         ::shmrpc::golden::proto2::Response* response) override;
+    std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::proto2::Request_Extra>> Up(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::proto2::Response* response) {
+      return std::unique_ptr<::shmrpc::ClientWriter<::shmrpc::golden::proto2::Request_Extra>>(
+          UpRaw(context, response));
+    }
+    std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::proto2::Request_Extra>> Down(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::proto2::Request& request) {
+      return std::unique_ptr<::shmrpc::ClientReader<::shmrpc::golden::proto2::Request_Extra>>(
+          DownRaw(context, request));
+    }
+    std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>> Both(
+        ::shmrpc::ClientContext* context) {
+      return std::unique_ptr<::shmrpc::ClientReaderWriter<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>>(
+          BothRaw(context));
+    }
 
    private:
+    ::shmrpc::ClientWriter<::shmrpc::golden::proto2::Request_Extra>* UpRaw(
+        ::shmrpc::ClientContext* context, ::shmrpc::golden::proto2::Response* response) override;
+    ::shmrpc::ClientReader<::shmrpc::golden::proto2::Request_Extra>* DownRaw(
+        ::shmrpc::ClientContext* context, const ::shmrpc::golden::proto2::Request& request) override;
+    ::shmrpc::ClientReaderWriter<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>* BothRaw(
+        ::shmrpc::ClientContext* context) override;
+
     const std::shared_ptr<::shmrpc::ChannelInterface> channel_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Call_;
     const ::shmrpc::internal::RpcMethod rpcmethod_Group_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Up_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Down_;
+    const ::shmrpc::internal::RpcMethod rpcmethod_Both_;
   };
 
   static std::unique_ptr<Stub> NewStub(
@@ -62,13 +112,84 @@ class Proto2 final {
     ~Service() override;
     virtual ::shmrpc::Status Call(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::proto2::Request* request,
-        ::shmrpc::golden::proto2::Response* response);
+        const ::shmrpc::golden::proto2::Request* request, ::shmrpc::golden::proto2::Response* response);
     virtual ::shmrpc::Status Group(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::proto2::Request_Extra* request,
-        ::shmrpc::golden::proto2::Response* response);
+        const ::shmrpc::golden::proto2::Request_Extra* request, ::shmrpc::golden::proto2::Response* response);
+    virtual ::shmrpc::Status Up(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReader<::shmrpc::golden::proto2::Request_Extra>* reader, ::shmrpc::golden::proto2::Response* response);
+    virtual ::shmrpc::Status Down(
+        ::shmrpc::ServerContext* context,
+        const ::shmrpc::golden::proto2::Request* request, ::shmrpc::ServerWriter<::shmrpc::golden::proto2::Request_Extra>* writer);
+    virtual ::shmrpc::Status Both(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerReaderWriter<::shmrpc::golden::proto2::Response, ::shmrpc::golden::proto2::Request>* stream);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Call : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Call() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.proto2.Proto2/Call", &WithStreamedUnaryMethod_Call::StreamedCall, this));
+    }
+    // Never called: StreamedCall serves the method.
+    ::shmrpc::Status Call(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::proto2::Request* /*request*/, ::shmrpc::golden::proto2::Response* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedCall(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Response>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Group : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Group() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.proto2.Proto2/Group", &WithStreamedUnaryMethod_Group::StreamedGroup, this));
+    }
+    // Never called: StreamedGroup serves the method.
+    ::shmrpc::Status Group(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::proto2::Request_Extra* /*request*/, ::shmrpc::golden::proto2::Response* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedGroup(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::proto2::Request_Extra, ::shmrpc::golden::proto2::Response>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithSplitStreamingMethod_Down : public BaseClass {
+   public:
+    WithSplitStreamingMethod_Down() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.proto2.Proto2/Down", &WithSplitStreamingMethod_Down::StreamedDown, this));
+    }
+    // Never called: StreamedDown serves the method.
+    ::shmrpc::Status Down(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::proto2::Request* /*request*/, ::shmrpc::ServerWriter<::shmrpc::golden::proto2::Request_Extra>* /*writer*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedDown(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerSplitStreamer<::shmrpc::golden::proto2::Request, ::shmrpc::golden::proto2::Request_Extra>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Call<WithStreamedUnaryMethod_Group<Service>>;
+  using SplitStreamedService = WithSplitStreamingMethod_Down<Service>;
+  using StreamedService = WithStreamedUnaryMethod_Call<WithStreamedUnaryMethod_Group<WithSplitStreamingMethod_Down<Service>>>;
 };
 
 }  // namespace proto2

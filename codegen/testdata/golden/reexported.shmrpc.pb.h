@@ -4,9 +4,11 @@
 #define SHMRPC_codegen_2ftestdata_2freexported_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/reexported.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 #endif  // SHMRPC_codegen_2ftestdata_2freexported_2eproto

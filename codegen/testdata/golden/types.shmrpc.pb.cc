@@ -50,13 +50,13 @@ Types::Stub::Stub(
 }
 
 Types::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.types.Types/Nested", &Service::Nested, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.types.Types/OtherPackage", &Service::OtherPackage, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.types.Types/ImportedPublicly", &Service::ImportedPublicly, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.types.Types/WellKnown", &Service::WellKnown, this));
 }
 
@@ -64,29 +64,25 @@ Types::Service::~Service() = default;
 
 ::shmrpc::Status Types::Service::Nested(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::types::Outer_Inner* /*request*/,
-    ::shmrpc::golden::types::Outer* /*response*/) {
+    const ::shmrpc::golden::types::Outer_Inner* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status Types::Service::OtherPackage(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::imported::Imported* /*request*/,
-    ::shmrpc::golden::imported::Imported_Deep_Deeper* /*response*/) {
+    const ::shmrpc::golden::imported::Imported* /*request*/, ::shmrpc::golden::imported::Imported_Deep_Deeper* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status Types::Service::ImportedPublicly(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::reexported::Reexported* /*request*/,
-    ::shmrpc::golden::types::Outer* /*response*/) {
+    const ::shmrpc::golden::reexported::Reexported* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status Types::Service::WellKnown(
     ::shmrpc::ServerContext* /*context*/,
-    const ::google::protobuf::Timestamp* /*request*/,
-    ::shmrpc::golden::types::Outer* /*response*/) {
+    const ::google::protobuf::Timestamp* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
@@ -118,9 +114,9 @@ MoreTypes::Stub::Stub(
 }
 
 MoreTypes::Service::Service() {
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.types.MoreTypes/Outer", &Service::Outer, this));
-  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeUnaryHandler(
+  ::shmrpc::Service::AddMethod(::shmrpc::internal::MakeMethodHandler(
       "/shmrpc.golden.types.MoreTypes/MoreTypes", &Service::MoreTypes, this));
 }
 
@@ -128,15 +124,13 @@ MoreTypes::Service::~Service() = default;
 
 ::shmrpc::Status MoreTypes::Service::Outer(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::types::Outer* /*request*/,
-    ::shmrpc::golden::types::Outer* /*response*/) {
+    const ::shmrpc::golden::types::Outer* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 
 ::shmrpc::Status MoreTypes::Service::MoreTypes(
     ::shmrpc::ServerContext* /*context*/,
-    const ::shmrpc::golden::types::Outer* /*request*/,
-    ::shmrpc::golden::types::Outer* /*response*/) {
+    const ::shmrpc::golden::types::Outer* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) {
   return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
 }
 

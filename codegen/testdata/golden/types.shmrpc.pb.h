@@ -6,10 +6,12 @@
 #define SHMRPC_codegen_2ftestdata_2ftypes_2eproto
 
 #include <memory>
+#include <type_traits>
 
 #include "codegen/testdata/types.pb.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/shmrpc.h"
+#include "shmrpc/sync_stream.h"
 
 namespace shmrpc {
 namespace golden {
@@ -82,21 +84,101 @@ class Types final {
     ~Service() override;
     virtual ::shmrpc::Status Nested(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::types::Outer_Inner* request,
-        ::shmrpc::golden::types::Outer* response);
+        const ::shmrpc::golden::types::Outer_Inner* request, ::shmrpc::golden::types::Outer* response);
     virtual ::shmrpc::Status OtherPackage(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::imported::Imported* request,
-        ::shmrpc::golden::imported::Imported_Deep_Deeper* response);
+        const ::shmrpc::golden::imported::Imported* request, ::shmrpc::golden::imported::Imported_Deep_Deeper* response);
     virtual ::shmrpc::Status ImportedPublicly(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::reexported::Reexported* request,
-        ::shmrpc::golden::types::Outer* response);
+        const ::shmrpc::golden::reexported::Reexported* request, ::shmrpc::golden::types::Outer* response);
     virtual ::shmrpc::Status WellKnown(
         ::shmrpc::ServerContext* context,
-        const ::google::protobuf::Timestamp* request,
-        ::shmrpc::golden::types::Outer* response);
+        const ::google::protobuf::Timestamp* request, ::shmrpc::golden::types::Outer* response);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Nested : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Nested() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.types.Types/Nested", &WithStreamedUnaryMethod_Nested::StreamedNested, this));
+    }
+    // Never called: StreamedNested serves the method.
+    ::shmrpc::Status Nested(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::types::Outer_Inner* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedNested(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::types::Outer_Inner, ::shmrpc::golden::types::Outer>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_OtherPackage : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_OtherPackage() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.types.Types/OtherPackage", &WithStreamedUnaryMethod_OtherPackage::StreamedOtherPackage, this));
+    }
+    // Never called: StreamedOtherPackage serves the method.
+    ::shmrpc::Status OtherPackage(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::imported::Imported* /*request*/, ::shmrpc::golden::imported::Imported_Deep_Deeper* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedOtherPackage(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::imported::Imported, ::shmrpc::golden::imported::Imported_Deep_Deeper>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_ImportedPublicly : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_ImportedPublicly() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.types.Types/ImportedPublicly", &WithStreamedUnaryMethod_ImportedPublicly::StreamedImportedPublicly, this));
+    }
+    // Never called: StreamedImportedPublicly serves the method.
+    ::shmrpc::Status ImportedPublicly(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::reexported::Reexported* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedImportedPublicly(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::reexported::Reexported, ::shmrpc::golden::types::Outer>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_WellKnown : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_WellKnown() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.types.Types/WellKnown", &WithStreamedUnaryMethod_WellKnown::StreamedWellKnown, this));
+    }
+    // Never called: StreamedWellKnown serves the method.
+    ::shmrpc::Status WellKnown(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::google::protobuf::Timestamp* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedWellKnown(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::google::protobuf::Timestamp, ::shmrpc::golden::types::Outer>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Nested<WithStreamedUnaryMethod_OtherPackage<WithStreamedUnaryMethod_ImportedPublicly<WithStreamedUnaryMethod_WellKnown<Service>>>>;
+  using SplitStreamedService = Service;
+  using StreamedService = WithStreamedUnaryMethod_Nested<WithStreamedUnaryMethod_OtherPackage<WithStreamedUnaryMethod_ImportedPublicly<WithStreamedUnaryMethod_WellKnown<Service>>>>;
 };
 
 // Two services in one file.
@@ -151,13 +233,55 @@ class MoreTypes final {
     // The name of a method may be that of a message, and of the service.
     virtual ::shmrpc::Status Outer(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::types::Outer* request,
-        ::shmrpc::golden::types::Outer* response);
+        const ::shmrpc::golden::types::Outer* request, ::shmrpc::golden::types::Outer* response);
     virtual ::shmrpc::Status MoreTypes(
         ::shmrpc::ServerContext* context,
-        const ::shmrpc::golden::types::Outer* request,
-        ::shmrpc::golden::types::Outer* response);
+        const ::shmrpc::golden::types::Outer* request, ::shmrpc::golden::types::Outer* response);
   };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_Outer : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_Outer() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.types.MoreTypes/Outer", &WithStreamedUnaryMethod_Outer::StreamedOuter, this));
+    }
+    // Never called: StreamedOuter serves the method.
+    ::shmrpc::Status Outer(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::types::Outer* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedOuter(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::types::Outer, ::shmrpc::golden::types::Outer>* streamer) = 0;
+  };
+
+  template <class BaseClass>
+  class WithStreamedUnaryMethod_MoreTypes : public BaseClass {
+   public:
+    WithStreamedUnaryMethod_MoreTypes() {
+      static_assert(std::is_base_of<Service, BaseClass>::value,
+                    "BaseClass must be Service or derived from it");
+      this->::shmrpc::Service::ReplaceMethod(::shmrpc::internal::MakeMethodHandler(
+          "/shmrpc.golden.types.MoreTypes/MoreTypes", &WithStreamedUnaryMethod_MoreTypes::StreamedMoreTypes, this));
+    }
+    // Never called: StreamedMoreTypes serves the method.
+    ::shmrpc::Status MoreTypes(
+        ::shmrpc::ServerContext* /*context*/,
+        const ::shmrpc::golden::types::Outer* /*request*/, ::shmrpc::golden::types::Outer* /*response*/) override {
+      return ::shmrpc::Status(::shmrpc::StatusCode::UNIMPLEMENTED, "");
+    }
+    virtual ::shmrpc::Status StreamedMoreTypes(
+        ::shmrpc::ServerContext* context,
+        ::shmrpc::ServerUnaryStreamer<::shmrpc::golden::types::Outer, ::shmrpc::golden::types::Outer>* streamer) = 0;
+  };
+
+  using StreamedUnaryService = WithStreamedUnaryMethod_Outer<WithStreamedUnaryMethod_MoreTypes<Service>>;
+  using SplitStreamedService = Service;
+  using StreamedService = WithStreamedUnaryMethod_Outer<WithStreamedUnaryMethod_MoreTypes<Service>>;
 };
 
 }  // namespace types

@@ -4,7 +4,9 @@
 #ifndef SHMRPC_SERVICE_H_
 #define SHMRPC_SERVICE_H_
 
+#include <cstring>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "shmrpc/generated.h"
@@ -26,6 +28,18 @@ class Service {
  protected:
   void AddMethod(std::unique_ptr<internal::MethodHandler> method) {
     methods_.push_back(std::move(method));
+  }
+
+  // Puts `method` in the place of the one of its name, so that another function
+  // serves it; adds it if there is none.
+  void ReplaceMethod(std::unique_ptr<internal::MethodHandler> method) {
+    for (std::unique_ptr<internal::MethodHandler>& replaced : methods_) {
+      if (std::strcmp(replaced->name(), method->name()) == 0) {
+        replaced = std::move(method);
+        return;
+      }
+    }
+    AddMethod(std::move(method));
   }
 
  private:
