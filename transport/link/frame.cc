@@ -52,15 +52,14 @@ absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
   const uint8_t not_this_side =
       sender == kClientSide ? memory::kFlagInitial : memory::kFlagLast;
   if ((fields.flags & not_this_side) != 0) {
-    return absl::DataLossError(
-        absl::StrCat(rule->name, " frame with flags ", fields.flags,
-                     " that are the other side's"));
+    return absl::DataLossError(absl::StrCat(rule->name, " frame with flags ",
+                                            fields.flags,
+                                            " that are the other side's"));
   }
   if (fields.metadata_bytes > memory::kMaxMetadataBytes) {
-    return absl::DataLossError(
-        absl::StrCat(rule->name, " frame with ", fields.metadata_bytes,
-                     " bytes of metadata; the limit is ",
-                     memory::kMaxMetadataBytes));
+    return absl::DataLossError(absl::StrCat(
+        rule->name, " frame with ", fields.metadata_bytes,
+        " bytes of metadata; the limit is ", memory::kMaxMetadataBytes));
   }
   if (fields.kind == memory::kFrameMessage) {
     // One that says nothing could be repeated without end.
@@ -73,10 +72,11 @@ absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
           "message frame with metadata that is not the initial metadata");
     }
   }
-  if (fields.kind == memory::kFrameCredit && fields.aux == 0) {
-    return absl::DataLossError("credit frame for 0 bytes");
-  }
   const uint64_t body = fields.record_bytes - sizeof(memory::FrameHeader);
+  if (fields.kind == memory::kFrameCredit && (fields.aux == 0 || body != 0)) {
+    return absl::DataLossError(absl::StrCat(
+        "credit frame of ", body, " bytes for ", fields.aux, " bytes"));
+  }
   if (fields.kind == memory::kFrameReturn &&
       (fields.returned_block == 0 || body != 0)) {
     // One that returns nothing could be repeated without end.

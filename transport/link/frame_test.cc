@@ -19,6 +19,8 @@ using ::testing::HasSubstr;
 constexpr uint32_t kHeader = sizeof(memory::FrameHeader);
 constexpr uint8_t kMessage = memory::kFlagMessage;
 constexpr uint8_t kBlock = memory::kFlagBlock;
+constexpr uint8_t kLast = memory::kFlagLast;
+constexpr uint8_t kInitial = memory::kFlagInitial;
 
 // A frame with `body` bytes behind its header, `metadata` of them metadata.
 FrameFields Fields(uint8_t kind, uint8_t flags, uint32_t body,
@@ -34,6 +36,12 @@ FrameFields Fields(uint8_t kind, uint8_t flags, uint32_t body,
 FrameFields Return(uint32_t body, uint32_t block) {
   FrameFields fields = Fields(memory::kFrameReturn, 0, body, body);
   fields.returned_block = block;
+  return fields;
+}
+
+FrameFields Credit(uint32_t body, uint32_t bytes) {
+  FrameFields fields = Fields(memory::kFrameCredit, 0, body, body);
+  fields.aux = bytes;
   return fields;
 }
 
@@ -72,6 +80,43 @@ TEST(ValidateFrame, HonestFramesPass) {
     EXPECT_TRUE(
         ValidateFrame(Fields(memory::kFrameSegment, 0, 8, 0), side).ok());
     EXPECT_TRUE(ValidateFrame(Return(0, 1), side).ok());
+    EXPECT_TRUE(ValidateFrame(Credit(0, 1), side).ok());
+    EXPECT_TRUE(ValidateFrame(Credit(0, UINT32_MAX), side).ok());
+  }
+}
+
+TEST(ValidateFrame, HonestStreamsPass) {
+  const struct {
+    memory::FrameKind kind;
+    memory::Side sender;
+    uint8_t flags;
+    uint32_t body;
+    uint32_t metadata;
+  } frames[] = {
+      // A call without a first message, with one, and with all there will be.
+      {memory::kFrameOpen, kClientSide, 0, 9, 9},
+      {memory::kFrameOpen, kClientSide, kMessage, 9, 4},
+      {memory::kFrameOpen, kClientSide, kMessage | kLast, 9, 4},
+      {memory::kFrameOpen, kClientSide, kLast, 0, 0},
+      {memory::kFrameOpen, kClientSide, kMessage | kBlock | kLast, 24, 4},
+      {memory::kFrameMessage, kClientSide, kMessage, 0, 0},
+      {memory::kFrameMessage, kClientSide, kMessage, 9, 0},
+      {memory::kFrameMessage, kClientSide, kMessage | kLast, 9, 0},
+      {memory::kFrameMessage, kClientSide, kMessage | kBlock | kLast, 24, 0},
+      {memory::kFrameMessage, kClientSide, kLast, 0, 0},
+      {memory::kFrameMessage, kServerSide, kMessage, 9, 0},
+      {memory::kFrameMessage, kServerSide, kMessage | kBlock, 24, 0},
+      {memory::kFrameMessage, kServerSide, kInitial, 0, 0},
+      {memory::kFrameMessage, kServerSide, kInitial, 9, 9},
+      {memory::kFrameMessage, kServerSide, kInitial | kBlock, 24, 9000},
+      {memory::kFrameMessage, kServerSide, kInitial | kMessage, 9, 4},
+      {memory::kFrameMessage, kServerSide, kInitial | kMessage | kBlock, 24,
+       9000},
+  };
+  for (const auto& f : frames) {
+    const absl::Status status =
+        ValidateFrame(Fields(f.kind, f.flags, f.body, f.metadata), f.sender);
+    EXPECT_TRUE(status.ok()) << status << ", flags " << int{f.flags};
   }
 }
 
@@ -87,7 +132,7 @@ TEST(ValidateFrame, KindThatTheSideMayNotSendIsRefused) {
 
 TEST(ValidateFrame, UnknownKindIsRefused) {
   for (memory::Side side : {kClientSide, kServerSide}) {
-    for (int kind : {0, 1, 8, 9, 128, 255}) {
+    for (int kind : {0, 1, 10, 11, 128, 255}) {
       ExpectRefused(Fields(static_cast<uint8_t>(kind), 0, 0, 0), side,
                     "frame kind");
     }
@@ -101,11 +146,15 @@ TEST(ValidateFrame, FlagTheKindDoesNotHaveIsRefused) {
     uint8_t allowed;
   } rules[] = {
       {memory::kFrameBind, kClientSide, kBlock},
-      {memory::kFrameOpen, kClientSide, kMessage | kBlock},
+      {memory::kFrameOpen, kClientSide, kMessage | kBlock | kLast},
       {memory::kFrameClose, kServerSide, kMessage | kBlock},
       {memory::kFrameCancel, kClientSide, 0},
       {memory::kFrameSegment, kClientSide, 0},
       {memory::kFrameReturn, kClientSide, 0},
+      {memory::kFrameMessage, kClientSide, kMessage | kBlock | kLast},
+      {memory::kFrameMessage, kServerSide, kMessage | kBlock | kInitial},
+      {memory::kFrameCredit, kClientSide, 0},
+      {memory::kFrameCredit, kServerSide, 0},
   };
   for (const auto& rule : rules) {
     for (int bit = 0; bit < 8; ++bit) {
@@ -136,8 +185,62 @@ TEST(ValidateFrame, SegmentInfoOfAnotherSizeIsRefused) {
 TEST(ValidateFrame, MoreMetadataThanBodyIsRefused) {
   ExpectRefused(Fields(memory::kFrameOpen, kMessage, 9, 10), kClientSide,
                 "claims 10 bytes of metadata");
-  ExpectRefused(Fields(memory::kFrameClose, 0, 0, 0xffffffff), kServerSide,
-                "claims");
+  ExpectRefused(Fields(memory::kFrameClose, 0, 0, memory::kMaxMetadataBytes),
+                kServerSide, "claims");
+}
+
+TEST(ValidateFrame, MoreMetadataThanTheLimitIsRefused) {
+  const struct {
+    memory::FrameKind kind;
+    memory::Side sender;
+    uint8_t flags;
+  } frames[] = {
+      {memory::kFrameBind, kClientSide, kBlock},
+      {memory::kFrameOpen, kClientSide, kMessage | kBlock},
+      {memory::kFrameMessage, kServerSide, kInitial | kBlock},
+      {memory::kFrameClose, kServerSide, kBlock},
+  };
+  for (const auto& f : frames) {
+    EXPECT_TRUE(
+        ValidateFrame(Fields(f.kind, f.flags, 24, memory::kMaxMetadataBytes),
+                      f.sender)
+            .ok());
+    for (uint32_t bytes : {memory::kMaxMetadataBytes + 1, UINT32_MAX}) {
+      ExpectRefused(Fields(f.kind, f.flags, 24, bytes), f.sender,
+                    "the limit is 1048576");
+    }
+  }
+}
+
+TEST(ValidateFrame, FlagOfTheOtherSideIsRefused) {
+  ExpectRefused(Fields(memory::kFrameMessage, kMessage | kInitial, 0, 0),
+                kClientSide, "message frame with flags 9 that are the other");
+  ExpectRefused(Fields(memory::kFrameMessage, kMessage | kLast, 0, 0),
+                kServerSide, "message frame with flags 5 that are the other");
+}
+
+TEST(ValidateFrame, MessageFrameThatSaysNothingIsRefused) {
+  for (memory::Side side : {kClientSide, kServerSide}) {
+    ExpectRefused(Fields(memory::kFrameMessage, 0, 0, 0), side, "says nothing");
+    ExpectRefused(Fields(memory::kFrameMessage, kBlock, 24, 0), side,
+                  "says nothing");
+  }
+}
+
+TEST(ValidateFrame, MetadataThatIsNotTheInitialOneIsRefused) {
+  ExpectRefused(Fields(memory::kFrameMessage, kMessage, 9, 4), kServerSide,
+                "not the initial metadata");
+  ExpectRefused(Fields(memory::kFrameMessage, kMessage, 9, 4), kClientSide,
+                "not the initial metadata");
+  ExpectRefused(Fields(memory::kFrameMessage, kLast, 4, 4), kClientSide,
+                "not the initial metadata");
+}
+
+TEST(ValidateFrame, CreditThatGivesNothingOrHasABodyIsRefused) {
+  for (memory::Side side : {kClientSide, kServerSide}) {
+    ExpectRefused(Credit(0, 0), side, "credit frame of 0 bytes for 0 bytes");
+    ExpectRefused(Credit(8, 64), side, "credit frame of 8 bytes");
+  }
 }
 
 TEST(ValidateFrame, BytesLeftOverWithoutAMessageAreRefused) {

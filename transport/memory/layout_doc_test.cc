@@ -1,5 +1,5 @@
 // docs/layout.md tells the truth: every "offset, field" it gives is what the
-// compiler says, and every field is there.
+// compiler says, and every field is there; so are version, kinds and flags.
 
 #include <cstddef>
 #include <fstream>
@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "gtest/gtest.h"
+#include "shmrpc/version.h"
 #include "transport/memory/layout.h"
 
 namespace shmrpc {
@@ -82,6 +83,17 @@ std::map<std::string, size_t> PageOffsets() {
           {"ring data, client to server", kPage}};
 }
 
+// The tables' first two columns.
+std::map<std::string, size_t> KindsAndFlags() {
+  return {{"pad", kFramePad},       {"bind", kFrameBind},
+          {"open", kFrameOpen},     {"close", kFrameClose},
+          {"cancel", kFrameCancel}, {"segment", kFrameSegment},
+          {"return", kFrameReturn}, {"message", kFrameMessage},
+          {"credit", kFrameCredit}, {"message there", kFlagMessage},
+          {"block", kFlagBlock},    {"last", kFlagLast},
+          {"initial", kFlagInitial}};
+}
+
 std::string ReadDoc() {
   std::ifstream file("docs/layout.md");
   std::stringstream text;
@@ -143,6 +155,29 @@ TEST(LayoutDoc, ConnectionPageIsDrawnAsItIs) {
     ASSERT_TRUE(std::regex_search(doc, match, line)) << part.first;
     EXPECT_EQ(std::stoul(match[1]), part.second) << part.first;
   }
+}
+
+TEST(LayoutDoc, VersionIsTheLibrarys) {
+  const std::string doc = ReadDoc();
+  const std::string version = std::to_string(kLayoutVersion);
+  EXPECT_NE(doc.find("Layout version " + version + "."), std::string::npos);
+  size_t found = 0;
+  const std::regex field("`layout_version` \\| ([0-9]+) ");
+  for (Iterator it(doc.begin(), doc.end(), field), end; it != end; ++it) {
+    EXPECT_EQ((*it)[1], version);
+    ++found;
+  }
+  EXPECT_EQ(found, 2u);  // lobby and connection
+}
+
+TEST(LayoutDoc, KindsAndFlagsAreListed) {
+  const std::string doc = ReadDoc();
+  std::map<std::string, size_t> found;
+  const std::regex row("\n\\| ([0-9]+) \\| ([a-z ]+) \\|");
+  for (Iterator it(doc.begin(), doc.end(), row), end; it != end; ++it) {
+    found[(*it)[2]] = std::stoul((*it)[1]);
+  }
+  EXPECT_EQ(found, KindsAndFlags());
 }
 
 }  // namespace

@@ -2,13 +2,11 @@
 
 #include <thread>
 
-#include "shmrpc/client_context.h"
-
 namespace shmrpc {
 namespace internal {
 namespace {
 
-// In target_ while a Request runs: End waits for it.
+// In target_ while a Cancel runs: End waits for it.
 class Busy final : public Cancellable {
  public:
   void Cancel() override {}
@@ -18,7 +16,7 @@ Busy busy;
 }  // namespace
 
 bool CancelSlot::Begin(Cancellable* target) {
-  // SYNC(cancel)
+  // SYNC(cancel): the store before the look.
   target_.store(target, std::memory_order_seq_cst);
   if (!requested_.load(std::memory_order_seq_cst)) return false;
   End();
@@ -27,12 +25,13 @@ bool CancelSlot::Begin(Cancellable* target) {
 
 void CancelSlot::End() {
   for (;;) {
+    // Relaxed: the exchange decides.
     Cancellable* current = target_.load(std::memory_order_relaxed);
-    // SYNC(cancel): acquire pairs with the release of the Request that gave the
-    // target back; its Cancel is over.
-    if (current != &busy &&
-        target_.compare_exchange_strong(current, nullptr,
-                                        std::memory_order_acq_rel)) {
+    // SYNC(cancel-done): acquire pairs with the release of the Request that put
+    // the target back; its Cancel is over.
+    if (current != &busy && target_.compare_exchange_weak(
+                                current, nullptr, std::memory_order_acquire,
+                                std::memory_order_relaxed)) {
       return;
     }
     std::this_thread::yield();
@@ -40,40 +39,35 @@ void CancelSlot::End() {
 }
 
 void CancelSlot::Request() {
-  // SYNC(cancel)
-  requested_.store(true, std::memory_order_seq_cst);
-  for (;;) {
-    Cancellable* current = target_.load(std::memory_order_seq_cst);
+  // SYNC(cancel): the store before the look. Whoever was first to ask cancels
+  // what has begun, or Begin sees it.
+  if (requested_.exchange(true, std::memory_order_seq_cst)) return;
+  Cancellable* current = target_.load(std::memory_order_seq_cst);
+  do {
     if (current == nullptr) return;
-    if (current == &busy) {
-      std::this_thread::yield();  // another Request is at it
-      continue;
-    }
-    if (!target_.compare_exchange_strong(current, &busy,
-                                         std::memory_order_seq_cst)) {
-      continue;
-    }
-    current->Cancel();
-    target_.store(current, std::memory_order_release);
-    return;
-  }
+  } while (!target_.compare_exchange_weak(current, &busy,
+                                          std::memory_order_seq_cst));
+  current->Cancel();
+  // SYNC(cancel-done): the last look at this object; after it, End may return
+  // and both target and slot may die.
+  target_.store(current, std::memory_order_release);
 }
 
-void CancelGroup::Add(ClientContext* context) {
+void CancelGroup::Add(CancelSlot* slot) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (cancelled_) context->TryCancel();
-  contexts_.insert(context);
+  if (cancelled_) slot->Request();
+  slots_.insert(slot);
 }
 
-void CancelGroup::Remove(ClientContext* context) {
+void CancelGroup::Remove(CancelSlot* slot) {
   std::lock_guard<std::mutex> lock(mutex_);
-  contexts_.erase(context);
+  slots_.erase(slot);
 }
 
 void CancelGroup::CancelAll() {
   std::lock_guard<std::mutex> lock(mutex_);
   cancelled_ = true;
-  for (ClientContext* context : contexts_) context->TryCancel();
+  for (CancelSlot* slot : slots_) slot->Request();
 }
 
 }  // namespace internal

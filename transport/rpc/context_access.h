@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "shmrpc/cancel.h"
 #include "shmrpc/client_context.h"
 #include "shmrpc/server_context.h"
 
@@ -38,6 +39,12 @@ class ServerContextAccess {
     context->call_ = call;
     context->deadline_ns_ = deadline_ns;
   }
+  static int64_t deadline_ns(const ServerContextBase& context) {
+    return context.deadline_ns_;
+  }
+  // The calls that end with this one; null: none can. With the server's call.
+  static std::shared_ptr<CancelGroup> cancel_group(
+      const ServerContextBase& context);
 };
 
 }  // namespace internal

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "absl/status/status.h"
 #include "transport/platform/guard.h"
 
 namespace shmrpc {
@@ -28,9 +29,8 @@ ParseResult ParseArrived(const ArrivedMessage& arrived, link::Connection* link,
     return message->ParseFromString(arrived.bytes) ? ParseResult::kParsed
                                                    : ParseResult::kMalformed;
   }
-  const ParseResult result =
-      ParseMessage(*arrived.block_view, arrived.block_data, arrived.size_bytes,
-                   message);
+  const ParseResult result = ParseMessage(
+      *arrived.block_view, arrived.block_data, arrived.size_bytes, message);
   link->GiveBackBlock(arrived.block);
   if (result == ParseResult::kFaulted) {
     link->Fail(absl::DataLossError("an arena segment's memory is gone"));

@@ -73,7 +73,7 @@ class Inbox {
     return true;
   }
   // Everything unread, for the caller to drop.
-  std::deque<ArrivedMessage> TakeAll() { return std::move(messages_); }
+  std::deque<ArrivedMessage> TakeAll() { return std::exchange(messages_, {}); }
 
  private:
   link::ReceiveWindow window_;

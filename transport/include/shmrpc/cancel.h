@@ -10,14 +10,13 @@
 
 namespace shmrpc {
 
-class ClientContext;
-
 namespace internal {
 
 // What a cancellation ends: a call in flight, or the wait for a connection.
 class Cancellable {
  public:
-  // Any thread, at most a few times. Must not destroy the object.
+  // Any thread; at most once per CancelSlot. Must not destroy the object, nor
+  // call the slot.
   virtual void Cancel() = 0;
 
  protected:
@@ -27,14 +26,16 @@ class Cancellable {
 // Joins the thread that makes a call with those that may cancel it.
 //
 // Thread rule: Request from any thread; Begin and End from the calling thread,
-// in pairs. End returns only when no Cancel is running any more, so what was
-// begun may die after it.
+// in pairs, one pair at a time. End waits for a Cancel that is running, so
+// what was begun may die after it; nobody calls it with a lock held that
+// Cancel takes.
 class CancelSlot {
  public:
-  // True: a cancellation was requested before; `target` is not kept.
+  // True: a cancellation was requested before; `target` is not kept, and End
+  // need not follow. Its Cancel may have run, and is over.
   bool Begin(Cancellable* target);
   void End();
-  // Cancels what has begun, or what will begin.
+  // Cancels what has begun, or what will begin: the first one does, for good.
   void Request();
   bool requested() const {
     // Relaxed: advice; Begin decides.
@@ -43,26 +44,29 @@ class CancelSlot {
 
  private:
   // SYNC(cancel): seq_cst on both words. Begin stores target_ and then looks at
-  // requested_; Request sets requested_ and then looks at target_: one of them
-  // sees the other.
+  // requested_; Request sets requested_ and then looks at target_: at least one
+  // of them sees the other.
   std::atomic<bool> requested_{false};
   std::atomic<Cancellable*> target_{nullptr};
 };
 
 // The calls that end with a call they were made for (ClientContext::
 // FromServerContext). Shared by the server's call and the contexts.
+//
+// Thread rule: any thread. A slot must be removed before it dies.
 class CancelGroup {
  public:
   // A group that was cancelled cancels what is added.
-  void Add(ClientContext* context);
-  // Returns only when no cancellation of `context` is running.
-  void Remove(ClientContext* context);
+  void Add(CancelSlot* slot);
+  // Returns only when the group is not about to cancel `slot`.
+  void Remove(CancelSlot* slot);
+  // Runs Cancel of what the slots have begun, on this thread.
   void CancelAll();
 
  private:
   std::mutex mutex_;
   bool cancelled_ = false;
-  std::set<ClientContext*> contexts_;
+  std::set<CancelSlot*> slots_;
 };
 
 }  // namespace internal

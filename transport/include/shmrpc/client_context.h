@@ -86,7 +86,8 @@ class ClientContext {
   // Sent before the first message. Keys are lower-case letters, digits, '-',
   // '_' and '.'; one that ends in "-bin" takes any bytes as its value, others
   // take printable ASCII and spaces. A call with anything else fails with
-  // INVALID_ARGUMENT, which says which key it was. A key may come several times.
+  // INVALID_ARGUMENT, which says which key it was. A key may come several
+  // times.
   void AddMetadata(const std::string& key, const std::string& value);
 
   // What the server sent before its first message: known once the call has
@@ -165,6 +166,7 @@ class ClientContext {
   std::string metadata_;            // as it travels
   std::string metadata_complaint_;  // about the first illegal pair
   std::shared_ptr<const std::string> peer_;
+  std::shared_ptr<const AuthContext> auth_context_;  // null: not sent yet
   internal::CancelSlot cancel_;
 
   // The two maps point into the two strings.
