@@ -173,8 +173,8 @@ void Connection::PushOrKeep(const Record& record, bool* rang) {
   record.WriteTo(reinterpret_cast<uint8_t*>(&bytes[0]), sizeof(FrameHeader));
   const uint64_t word = record.Word();
   memcpy(&bytes[0], &word, sizeof(word));
+  backlog_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
   backlog_.push_back(std::move(bytes));
-  has_backlog_.store(true, std::memory_order_relaxed);
   FlushLocked();
 }
 
@@ -212,7 +212,7 @@ Connection::PushResult Connection::Push(const Record& record, bool* rang) {
 void Connection::Flush() {
   // Relaxed: a backlog that another thread makes right now is flushed by that
   // thread's own second look, or rings for us later.
-  if (!has_backlog_.load(std::memory_order_relaxed)) return;
+  if (BacklogBytes() == 0) return;
   absl::MutexLock lock(&send_mutex_);
   FlushLocked();
 }
@@ -250,8 +250,8 @@ void Connection::FlushLocked() {
       continue;
     }
     marked = false;
+    backlog_bytes_.fetch_sub(bytes.size(), std::memory_order_relaxed);
     backlog_.pop_front();
-    if (backlog_.empty()) has_backlog_.store(false, std::memory_order_relaxed);
   }
 }
 

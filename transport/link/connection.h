@@ -13,7 +13,8 @@
 // into a block of the arena, outside any lock. What finds the ring full waits
 // in a private backlog, in order, which Flush (or the next Send) moves into the
 // ring; the peer rings when it has given space back. A client's backlog is
-// bounded by its calls in flight; a server's is not (docs/decisions/0004).
+// bounded by its calls in flight; a server's poller looks at BacklogBytes
+// (docs/decisions/0004).
 //
 // Thread rule: Send, GiveBackBlock, Flush, Fail, Close from any thread. Next,
 // Park and Unpark from one thread at a time, the one that leads.
@@ -118,6 +119,14 @@ class Connection {
   // back. Closing and destroying the connection loses those.
   uint64_t Undelivered() ABSL_LOCKS_EXCLUDED(send_mutex_);
 
+  // What frames in the backlog take, without the payloads in blocks. Any
+  // thread; after a Flush it is not older than that.
+  uint64_t BacklogBytes() const {
+    // Relaxed: a number and nothing else; Flush's lock orders it where it
+    // matters.
+    return backlog_bytes_.load(std::memory_order_relaxed);
+  }
+
   // Bytes of the object and of both sides' segments as far as known here.
   uint64_t SizeBytes() const;
 
@@ -153,7 +162,8 @@ class Connection {
   absl::Mutex send_mutex_;
   memory::RingProducer producer_ ABSL_GUARDED_BY(send_mutex_);
   std::deque<std::string> backlog_ ABSL_GUARDED_BY(send_mutex_);
-  std::atomic<bool> has_backlog_{false};
+  // 0 if and only if there is none. Written under send_mutex_.
+  std::atomic<uint64_t> backlog_bytes_{0};
 
   memory::RingConsumer consumer_;  // the leading thread's
   memory::ArenaSender arena_sender_;

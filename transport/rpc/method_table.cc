@@ -14,7 +14,16 @@ namespace {
 constexpr int64_t kFastRunNs = 50 * 1000;
 constexpr int kFastRunsNeeded = 3;
 
+bool MakesNone(google::protobuf::MessageLite* made) {
+  return std::unique_ptr<google::protobuf::MessageLite>(made) == nullptr;
+}
+
 }  // namespace
+
+ServedMethod::ServedMethod(const MethodHandler* handler)
+    : handler_(handler),
+      requests_stream_(MakesNone(handler->NewRequest())),
+      responses_stream_(MakesNone(handler->NewResponse())) {}
 
 bool ServedMethod::fast() const {
   // Relaxed: advice.

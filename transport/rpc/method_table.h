@@ -24,18 +24,27 @@ namespace internal {
 
 class ServedMethod {
  public:
-  explicit ServedMethod(const MethodHandler* handler) : handler_(handler) {}
+  explicit ServedMethod(const MethodHandler* handler);
 
   const MethodHandler& handler() const { return *handler_; }
 
+  // Does the client, the server, one of both, send messages as a stream?
+  bool requests_stream() const { return requests_stream_; }
+  bool responses_stream() const { return responses_stream_; }
+  bool streams() const { return requests_stream_ || responses_stream_; }
+
   // May a polling thread run the handler itself? Once the last few runs were
-  // fast, until one was not. Any thread; a stale answer costs a hop or a tick.
+  // fast, until one was not; never where messages stream, since such a handler
+  // waits for its client and is not noted. Any thread; a stale answer costs a
+  // hop or a tick.
   bool fast() const;
   void NoteRun(int64_t duration_ns);
   void NoteSlow() { NoteRun(INT64_MAX); }
 
  private:
   const MethodHandler* const handler_;
+  const bool requests_stream_;
+  const bool responses_stream_;
   std::atomic<int> fast_runs_{0};  // in a row
 };
 

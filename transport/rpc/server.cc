@@ -32,6 +32,8 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   raw->lobby_ = *std::move(lobby);
   raw->poller_ = absl::make_unique<Poller>(raw->lobby_->poller_event(),
                                            &raw->core_, options.max_threads);
+  const absl::Status started = raw->poller_->Start();
+  if (!started.ok()) return started;
   raw->acceptor_ = absl::make_unique<link::Acceptor>(
       raw->lobby_.get(), [raw](link::Acceptor::Accepted accepted) {
         return raw->OnAccepted(std::move(accepted));
@@ -43,7 +45,7 @@ LocalServer::LocalServer() : fork_generation_(platform::ForkGeneration()) {}
 
 LocalServer::~LocalServer() {
   if (!Inherited()) {
-    Shutdown();
+    ShutdownBy(kInfiniteFutureNs);
     return;
   }
   // The threads to join do not exist here, nor those that hold locks: let all
@@ -76,8 +78,10 @@ absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
   return absl::OkStatus();
 }
 
-void LocalServer::Shutdown() {
+void LocalServer::ShutdownBy(int64_t deadline_ns) {
   if (Inherited()) return;
+  // The first one may be waiting with a later deadline, or with none.
+  core_.HastenDrain(deadline_ns);
   {
     absl::MutexLock lock(&mutex_);
     if (phase_ != Phase::kServing) {
@@ -87,7 +91,10 @@ void LocalServer::Shutdown() {
     }
     phase_ = Phase::kDraining;
   }
-  core_.Drain();
+  if (!core_.Drain()) {
+    poller_->EndCalls(Status(StatusCode::UNAVAILABLE, "Cancelling all calls"));
+    core_.AwaitCalls();
+  }
   // A start that failed half-way has only some of these.
   if (poller_ != nullptr) {
     AwaitDelivery();

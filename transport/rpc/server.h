@@ -26,7 +26,7 @@ struct ServerOptions {
   std::vector<Service*> services;
   int max_receive_bytes = 0;  // -1: no limit
   int max_send_bytes = 0;     // -1: no limit
-  int max_threads = 256;      // that poll or run handlers
+  int max_threads = 1;        // that run handlers
 };
 
 class LocalServer final : public Server {
@@ -36,11 +36,11 @@ class LocalServer final : public Server {
       const ServerOptions& options);
   ~LocalServer() override;
 
-  void Shutdown() override ABSL_LOCKS_EXCLUDED(mutex_);
   void Wait() override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   LocalServer();
+  void ShutdownBy(int64_t deadline_ns) override ABSL_LOCKS_EXCLUDED(mutex_);
   // This is a forked copy: threads, names and connections are the parent's.
   bool Inherited() const;
   absl::Status OnAccepted(link::Acceptor::Accepted accepted);

@@ -1,5 +1,6 @@
 #include "shmrpc/server_builder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "transport/log/log.h"
@@ -29,11 +30,58 @@ ServerBuilder& ServerBuilder::SetMaxSendMessageSize(int size_bytes) {
   return *this;
 }
 
+ServerBuilder& ServerBuilder::RegisterService(const std::string&,
+                                              Service* service) {
+  return RegisterService(service);
+}
+
+ServerBuilder& ServerBuilder::SetMaxThreads(int max_threads) {
+  max_threads_ = std::max(max_threads, 1);
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetSyncServerOption(SyncServerOption option,
+                                                  int value) {
+  sync_options_[option] = value;
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetCompressionAlgorithmSupportStatus(
+    grpc_compression_algorithm algorithm, bool enabled) {
+  compression_support_[algorithm] = enabled;
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetDefaultCompressionLevel(
+    grpc_compression_level level) {
+  compression_level_ = level;
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetDefaultCompressionAlgorithm(
+    grpc_compression_algorithm algorithm) {
+  compression_algorithm_ = algorithm;
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::AddChannelArgument(const std::string& key,
+                                                 int value) {
+  if (key == "grpc.max_receive_message_length") max_receive_ = value;
+  if (key == "grpc.max_send_message_length") max_send_ = value;
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::AddChannelArgument(const std::string&,
+                                                 const std::string&) {
+  return *this;  // no known key takes a text
+}
+
 std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
   internal::ServerOptions options;
   options.services = services_;
   options.max_receive_bytes = max_receive_;
   options.max_send_bytes = max_send_;
+  options.max_threads = max_threads_;
   if (ports_.empty()) {
     SHMRPC_LOG(kError) << "server not started: it has no port; call "
                           "AddListeningPort(\"shm:NAME\", ...)";
@@ -50,6 +98,11 @@ std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
       SHMRPC_LOG(kError) << "server not started: " << port.address
                          << " has null credentials; use "
                             "InsecureServerCredentials()";
+      return nullptr;
+    }
+    if (!port.credentials->unusable().empty()) {
+      SHMRPC_LOG(kError) << "server not started: " << port.address << ": "
+                         << port.credentials->unusable();
       return nullptr;
     }
     options.addresses.push_back(*std::move(address));

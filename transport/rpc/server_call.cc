@@ -5,7 +5,9 @@
 #include <limits>
 #include <utility>
 
-#include "shmrpc/server_context.h"
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "transport/link/metadata.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
 #include "transport/rpc/context_access.h"
@@ -14,62 +16,117 @@
 #include "transport/rpc/status_wire.h"
 
 namespace shmrpc {
-
-bool ServerContext::IsCancelled() const {
-  return call_ != nullptr && call_->IsCancelled();
-}
-
-std::string ServerContext::peer() const {
-  return call_ == nullptr ? "" : call_->connection()->peer();
-}
-
 namespace internal {
 namespace {
-
-// gRPC answers an unparseable request with this code and no text.
-Status Unparseable() { return Status(StatusCode::INTERNAL, ""); }
 
 // Messages that held more are not kept for the next call.
 constexpr uint64_t kMaxKeptBytes = 1 << 20;
 
+Status HandlerThrew(const MethodHandler& handler, const char* what) {
+  SHMRPC_LOG(kError) << "handler of " << handler.name() << " threw" << what;
+  return Status(StatusCode::UNKNOWN, "Unexpected error in RPC handling");
+}
+
 }  // namespace
 
-void ServerCallState::Start(std::shared_ptr<ServerConnection> connection,
-                            uint32_t call_id, int64_t deadline_ns) {
+Status Unparseable() { return Status(StatusCode::INTERNAL, ""); }
+
+int SendLimit(int max_send_bytes) {
+  return max_send_bytes < 0 ? std::numeric_limits<int>::max() : max_send_bytes;
+}
+
+// --- the open frame
+// ------------------------------------------------------------
+
+void ServerCall::Start(std::shared_ptr<ServerConnection> connection,
+                       uint32_t call_id, int64_t deadline_ns) {
   connection_ = std::move(connection);
   call_id_ = call_id;
   deadline_ns_ = deadline_ns;
   cancelled_.store(false, std::memory_order_relaxed);
+  if (method_ != nullptr && method_->streams()) {
+    stream_ = absl::make_unique<ServerCallStream>(
+        this, /*requests_ended=*/!method_->requests_stream());
+  }
 }
 
-bool ServerCallState::Reset() {
+bool ServerCall::Reset() {
+  stream_.reset();
   connection_.reset();
+  // Such a call has cost a thread: another allocation is nothing to that.
+  if (request_ == nullptr || response_ == nullptr ||
+      used_bytes_ > kMaxKeptBytes) {
+    return false;
+  }
+  client_metadata_.clear();
   status_ = Status();
   response_bytes_ = 0;
+  initial_metadata_.clear();
+  trailing_metadata_.clear();
+  metadata_complaint_.clear();
   block_view_.reset();
   returned_block_ = 0;
-  if (request_ == nullptr || used_bytes_ > kMaxKeptBytes) return false;
   request_->Clear();
   response_->Clear();
   return true;
 }
 
-bool ServerCallState::IsCancelled() const {
-  return cancelled_.load(std::memory_order_relaxed) ||
-         (deadline_ns_ != kInfiniteFutureNs &&
-          platform::MonotonicNowNs() >= deadline_ns_);
+Status ServerCall::TakeOpen(const link::Frame& frame, int max_receive_bytes) {
+  if (frame.in_block()) returned_block_ = frame.block + 1;
+  if (frame.fields.metadata_bytes != 0) {
+    link::Metadata pairs;
+    if (!CopyMetadata(frame, &client_metadata_)) {
+      connection_->link().Fail(
+          absl::DataLossError("metadata's memory is gone"));
+      return MemoryGone();
+    }
+    const absl::Status parsed = link::ParseMetadata(client_metadata_, &pairs);
+    if (!parsed.ok()) {
+      connection_->link().Fail(absl::DataLossError(
+          absl::StrCat("client ", peer(), ": ", parsed.message())));
+      return Unparseable();
+    }
+  }
+  return method_->requests_stream() ? TakeFirstMessage(frame)
+                                    : TakeRequest(frame, max_receive_bytes);
 }
 
-Status ServerCallState::TakeRequest(const link::Frame& frame,
-                                    int max_receive_bytes) {
-  if (frame.in_block()) returned_block_ = frame.block + 1;
+Status ServerCall::TakeFirstMessage(const link::Frame& frame) {
+  if (!method_->responses_stream()) {
+    response_.reset(method_->handler().NewResponse());
+  }
+  if (!frame.has_message()) {
+    if (frame.last()) stream_->Deliver(nullptr, true).IgnoreError();
+    return Status();
+  }
+  ArrivedMessage message;
+  if (!KeepMessage(frame, &message)) {
+    connection_->link().Fail(absl::DataLossError("the ring's memory is gone"));
+    return MemoryGone();
+  }
+  returned_block_ = 0;  // the message has it
+  // The first of a call: it fits whatever its length.
+  stream_->Deliver(&message, frame.last()).IgnoreError();
+  return Status();
+}
+
+Status ServerCall::TakeRequest(const link::Frame& frame,
+                               int max_receive_bytes) {
+  if (!frame.has_message() || !frame.last()) {
+    return Status(StatusCode::INTERNAL,
+                  absl::StrCat(method_->handler().name(),
+                               " takes one request, which the call's first "
+                               "frame did not have"));
+  }
   if (max_receive_bytes >= 0 &&
       frame.message_bytes > static_cast<uint64_t>(max_receive_bytes)) {
     return ReceivedTooLarge(frame.message_bytes, max_receive_bytes);
   }
   if (request_ == nullptr) {
     request_.reset(method_->handler().NewRequest());
-    response_.reset(method_->handler().NewResponse());
+    if (!method_->responses_stream()) {
+      response_.reset(method_->handler().NewResponse());
+    }
   }
   used_bytes_ = std::max(used_bytes_, frame.message_bytes);
   if (frame.in_block()) {
@@ -91,59 +148,163 @@ Status ServerCallState::TakeRequest(const link::Frame& frame,
   return Unparseable();
 }
 
-bool ServerCallState::ParseBlock() {
+bool ServerCall::ParseBlock() {
   const ParseResult result =
       ParseMessage(*block_view_, block_data_, block_bytes_, request_.get());
   block_view_.reset();
   if (result == ParseResult::kFaulted) {
     connection_->link().Fail(absl::DataLossError("a payload's memory is gone"));
+    connection_->WakePoller();
   }
   return result == ParseResult::kParsed;
 }
 
-void ServerCallState::Run() {
-  if (block_view_ != nullptr) {
-    if (!ParseBlock()) {
-      status_ = Unparseable();
-      return;
-    }
-    // A quick handler's reply takes the block back with it; the client should
-    // not wait for a slow one's.
-    if (!method_->fast()) {
-      connection_->link().GiveBackBlock(returned_block_ - 1);
-      returned_block_ = 0;
-    }
-  }
-  ServerContext context;
-  ServerContextAccess::Bind(&context, this, deadline_ns_);
-  try {
-    status_ = method_->handler().Run(&context, request_.get(), response_.get());
-  } catch (const std::exception& e) {
-    SHMRPC_LOG(kError) << "handler of " << method_->handler().name()
-                       << " threw: " << e.what();
-    status_ = Status(StatusCode::UNKNOWN, "Unexpected error in RPC handling");
-  } catch (...) {
-    SHMRPC_LOG(kError) << "handler of " << method_->handler().name()
-                       << " threw";
-    status_ = Status(StatusCode::UNKNOWN, "Unexpected error in RPC handling");
-  }
-  if (status_.ok()) response_bytes_ = response_->ByteSizeLong();
+void ServerCall::GiveBackBlock() {
+  if (returned_block_ == 0) return;
+  connection_->link().GiveBackBlock(returned_block_ - 1);
+  returned_block_ = 0;
 }
 
-void ServerCallState::Reply(int max_send_bytes, bool* rang) {
-  const int kProtobufLimit = std::numeric_limits<int>::max();
-  const int limit = max_send_bytes < 0 ? kProtobufLimit : max_send_bytes;
-  if (status_.ok() && response_bytes_ > static_cast<uint64_t>(limit)) {
-    status_ = SentTooLarge(response_bytes_, limit);
+// --- the handler
+// ------------------------------------------------------------
+
+void ServerCall::Run() {
+  if (block_view_ != nullptr && !ParseBlock()) {
+    status_ = Unparseable();
+    return;
   }
+  // A quick handler's reply takes the block back with it; the client should not
+  // wait for a slow one's.
+  if (!method_->fast()) GiveBackBlock();
+  const MethodHandler& handler = method_->handler();
+  ServerContext context;
+  ServerContextAccess::Bind(&context, this, deadline_ns_);
+  context_ = &context;
+  try {
+    status_ =
+        handler.Run(&context, request_.get(), response_.get(), stream_.get());
+  } catch (const std::exception& e) {
+    status_ = HandlerThrew(handler, absl::StrCat(": ", e.what()).c_str());
+  } catch (...) {
+    status_ = HandlerThrew(handler, "");
+  }
+  context_ = nullptr;
+  ServerContextAccess::TakeMetadata(&context, &initial_metadata_,
+                                    &trailing_metadata_, &metadata_complaint_);
+  if (status_.ok() && response_ != nullptr) {
+    response_bytes_ = response_->ByteSizeLong();
+  }
+}
+
+const std::string& ServerCall::initial_metadata() const {
+  return ServerContextAccess::initial_metadata(*context_);
+}
+
+const std::string& ServerCall::peer() const { return connection_->peer(); }
+
+bool ServerCall::IsCancelled() const {
+  return cancelled_.load(std::memory_order_relaxed) ||
+         (deadline_ns_ != kInfiniteFutureNs &&
+          platform::MonotonicNowNs() >= deadline_ns_);
+}
+
+void ServerCall::TryCancel() {
+  EndWith(Status(StatusCode::CANCELLED, "Cancelled on the server side"));
+}
+
+std::shared_ptr<CancelGroup> ServerCall::cancel_group() {
+  std::shared_ptr<CancelGroup> group;
+  {
+    absl::MutexLock lock(&group_mutex_);
+    if (group_ == nullptr) group_ = std::make_shared<CancelGroup>();
+    has_group_.store(true, std::memory_order_relaxed);
+    group = group_;
+  }
+  // Stop sets the flag and then looks for a group, here it is the other way
+  // round, and the lock is between: one of the two finds the other's.
+  if (cancelled_.load(std::memory_order_relaxed)) group->CancelAll();
+  return group;
+}
+
+std::shared_ptr<CancelGroup> ServerCall::TakeGroup() {
+  absl::MutexLock lock(&group_mutex_);
+  has_group_.store(false, std::memory_order_relaxed);
+  return std::move(group_);
+}
+
+// --- the end
+// ------------------------------------------------------------
+
+ServerCall::Stopped ServerCall::Stop(const Status& status) {
+  cancelled_.store(true, std::memory_order_relaxed);
+  Stopped stopped;
+  {
+    absl::MutexLock lock(&group_mutex_);
+    stopped.group = group_;
+  }
+  stopped.send_close = stream_ == nullptr || stream_->End(status);
+  return stopped;
+}
+
+void ServerCall::EndWith(const Status& status) {
+  if (!connection_->Forget(*this)) return;
+  const Stopped stopped = Stop(status);
+  if (stopped.send_close) connection_->SendClose(call_id_, status);
+  if (stopped.group != nullptr) stopped.group->CancelAll();
+}
+
+void ServerCall::Reject(const Status& status) {
+  if (!connection_->Forget(*this)) {
+    GiveBackBlock();
+    return;
+  }
+  connection_->SendClose(call_id_, status, "", returned_block_);
+}
+
+Status ServerCall::TakeVerdict(int max_send_bytes) {
   // A handler that saw the call cancelled by its deadline, and the caller, must
   // agree on what happened. (And nobody reads a reply this late.)
   if (deadline_ns_ != kInfiniteFutureNs &&
       platform::MonotonicNowNs() >= deadline_ns_) {
-    status_ = DeadlineExceeded();
+    return DeadlineExceeded();
   }
-  if (!status_.ok()) {
-    SendClose(status_, rang);
+  if (!metadata_complaint_.empty()) {
+    return Status(StatusCode::INTERNAL, metadata_complaint_);
+  }
+  if (initial_metadata_.size() > memory::kMaxMetadataBytes) {
+    return MetadataTooLarge(initial_metadata_.size());
+  }
+  const int limit = SendLimit(max_send_bytes);
+  if (status_.ok() && response_bytes_ > static_cast<uint64_t>(limit)) {
+    return SentTooLarge(response_bytes_, limit);
+  }
+  return std::move(status_);
+}
+
+void ServerCall::Reply(int max_send_bytes, bool* rang) {
+  if (has_group_.load(std::memory_order_relaxed)) TakeGroup()->CancelAll();
+  // From here on nobody else speaks for the call.
+  if (!connection_->Forget(*this)) {
+    GiveBackBlock();
+    return;
+  }
+  const bool initial_sent = stream_ != nullptr && stream_->initial_sent();
+  Status status = TakeVerdict(max_send_bytes);
+  link::Connection& link = connection_->link();
+  if (!initial_sent && !initial_metadata_.empty() &&
+      initial_metadata_.size() <= memory::kMaxMetadataBytes) {
+    link::OutgoingFrame first;
+    first.kind = memory::kFrameMessage;
+    first.initial = true;
+    first.call_id = call_id_;
+    first.metadata = initial_metadata_;
+    const absl::Status sent = link.Send(first, rang);
+    if (absl::IsResourceExhausted(sent)) status = CallStatus(sent);
+  }
+  if (!status.ok() || response_ == nullptr ||
+      trailing_metadata_.size() > memory::kMaxMetadataBytes) {
+    connection_->SendClose(call_id_, status, trailing_metadata_,
+                           returned_block_, rang);
     return;
   }
   used_bytes_ = std::max(used_bytes_, response_bytes_);
@@ -153,32 +314,17 @@ void ServerCallState::Reply(int max_send_bytes, bool* rang) {
   close.call_id = call_id_;
   close.aux = StatusCode::OK;
   close.returned_block = returned_block_;
+  close.metadata = trailing_metadata_;
   close.message_bytes = response_bytes_;
   const google::protobuf::MessageLite& response = *response_;
-  const absl::Status sent = connection_->link().Send(
+  const absl::Status sent = link.Send(
       close, [&](uint8_t* to) { WriteMessage(response, to); }, rang);
   // No memory for the response: that is the call's status then. A broken
   // connection has nobody left to tell.
-  if (absl::IsResourceExhausted(sent)) SendClose(CallStatus(sent), rang);
-}
-
-void ServerCallState::Reject(const Status& status) {
-  SendClose(status, nullptr);
-}
-
-void ServerCallState::SendClose(const Status& status, bool* rang) {
-  const std::string metadata = StatusMetadata(status);
-  link::OutgoingFrame close;
-  close.kind = memory::kFrameClose;
-  close.call_id = call_id_;
-  close.aux = static_cast<uint32_t>(status.error_code());
-  close.returned_block = returned_block_;
-  close.metadata = metadata;
-  const absl::Status sent = connection_->link().Send(close, rang);
-  if (!absl::IsResourceExhausted(sent)) return;
-  // Not even memory for a long text: the code alone always fits.
-  close.metadata = "";
-  connection_->link().Send(close, rang).IgnoreError();
+  if (absl::IsResourceExhausted(sent)) {
+    connection_->SendClose(call_id_, CallStatus(sent), trailing_metadata_,
+                           returned_block_, rang);
+  }
 }
 
 }  // namespace internal

@@ -1,9 +1,11 @@
 #include "transport/rpc/server_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "transport/platform/clock.h"
 #include "transport/rpc/message_io.h"
 #include "transport/rpc/method_names.h"
@@ -31,19 +33,37 @@ void ServerCore::EndCall() {
   // SYNC(drain)
   if (calls_in_flight_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
   if (!draining_.load(std::memory_order_seq_cst)) return;
-  // Unlocking has Drain look again.
   absl::MutexLock lock(&mutex_);
+  change_.SignalAll();
 }
 
-void ServerCore::Drain() {
+bool ServerCore::Drain() {
   // SYNC(drain)
   draining_.store(true, std::memory_order_seq_cst);
   absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(
-      +[](std::atomic<int64_t>* calls) {
-        return calls->load(std::memory_order_seq_cst) == 0;
-      },
-      &calls_in_flight_));
+  while (calls_in_flight_.load(std::memory_order_seq_cst) != 0) {
+    if (drain_deadline_ns_ == kInfiniteFutureNs) {
+      change_.Wait(&mutex_);
+      continue;
+    }
+    const int64_t left_ns = drain_deadline_ns_ - platform::MonotonicNowNs();
+    if (left_ns <= 0) return false;
+    change_.WaitWithTimeout(&mutex_, absl::Nanoseconds(left_ns));
+  }
+  return true;
+}
+
+void ServerCore::HastenDrain(int64_t deadline_ns) {
+  absl::MutexLock lock(&mutex_);
+  drain_deadline_ns_ = std::min(drain_deadline_ns_, deadline_ns);
+  change_.SignalAll();
+}
+
+void ServerCore::AwaitCalls() {
+  absl::MutexLock lock(&mutex_);
+  while (calls_in_flight_.load(std::memory_order_seq_cst) != 0) {
+    change_.Wait(&mutex_);
+  }
 }
 
 ServerConnection::ServerConnection(ServerCore* core,
@@ -56,11 +76,12 @@ ServerConnection::ServerConnection(ServerCore* core,
 ServerConnection::~ServerConnection() { watch_.reset(); }
 
 absl::Status ServerConnection::WatchClient(std::function<void()> wake) {
+  wake_ = std::move(wake);
   // A plain pointer: the destructor waits for a running callback.
-  auto watch = platform::DeathWatch::Start(link_->peer(), [this, wake] {
+  auto watch = platform::DeathWatch::Start(link_->peer(), [this] {
     // SYNC(client-dead): release pairs with the acquire in Ended.
     client_dead_.store(true, std::memory_order_release);
-    wake();
+    wake_();
   });
   if (!watch.ok()) return watch.status();
   watch_ = *std::move(watch);
@@ -77,14 +98,19 @@ bool ServerConnection::Abandoned() const {
   return !link_->mapping().HeldByAnyone();
 }
 
-std::unique_ptr<ServerCallState> ServerConnection::Take(
-    const link::Frame& frame) {
+std::unique_ptr<ServerCall> ServerConnection::Take(const link::Frame& frame) {
   switch (frame.fields.kind) {
     case memory::kFrameBind:
       Bind(frame);
       break;
     case memory::kFrameOpen:
       return Open(frame);
+    case memory::kFrameMessage:
+      Message(frame);
+      break;
+    case memory::kFrameCredit:
+      Credit(frame);
+      break;
     case memory::kFrameCancel:
       Cancel(frame.fields.call_id);
       break;
@@ -114,41 +140,43 @@ void ServerConnection::Bind(const link::Frame& frame) {
   methods_[id] = core_->methods.Find(name);
 }
 
-std::unique_ptr<ServerCallState> ServerConnection::Open(
-    const link::Frame& frame) {
+std::unique_ptr<ServerCall> ServerConnection::Open(const link::Frame& frame) {
   const uint32_t id = frame.fields.aux;
   const uint32_t call_id = frame.fields.call_id;
   ServedMethod* method = id < methods_.size() ? methods_[id] : nullptr;
   const int64_t deadline_ns = DeadlineHere(frame.fields.deadline_ns);
-  std::unique_ptr<ServerCallState> call;
+  std::unique_ptr<ServerCall> call;
   bool too_many;
   {
     absl::MutexLock lock(&mutex_);
-    if (!spare_.empty() && spare_.back()->method() == method) {
-      call = std::move(spare_.back());
-      spare_.pop_back();
-    } else {
-      call = absl::make_unique<ServerCallState>(method);
-    }
     too_many = calls_.size() >= kMaxCalls;
-    if (!too_many && !calls_.try_emplace(call_id, call.get()).second) {
-      link_->Fail(absl::DataLossError(absl::StrCat(
-          "client ", peer_, " opened call ", call_id, " while it was open")));
-      return nullptr;
+    if (method != nullptr && !too_many) {
+      if (!spare_.empty() && spare_.back()->method() == method) {
+        call = std::move(spare_.back());
+        spare_.pop_back();
+      } else {
+        call = absl::make_unique<ServerCall>(method);
+      }
+      // Complete before others can find it.
+      call->Start(shared_from_this(), call_id, deadline_ns);
+      if (!calls_.try_emplace(call_id, call.get()).second) {
+        link_->Fail(absl::DataLossError(absl::StrCat(
+            "client ", peer_, " opened call ", call_id, " while it was open")));
+        return nullptr;
+      }
     }
   }
-  call->Start(shared_from_this(), call_id, deadline_ns);
-  Status status;
-  if (method == nullptr || too_many) {
-    status =
+  if (call == nullptr) {
+    SendClose(
+        call_id,
         method == nullptr
             ? Status(StatusCode::UNIMPLEMENTED, "")
             : Status(StatusCode::RESOURCE_EXHAUSTED,
-                     absl::StrCat(kMaxCalls, " calls in flight on ", peer_));
-    if (frame.in_block()) link_->GiveBackBlock(frame.block);
-  } else {
-    status = call->TakeRequest(frame, core_->max_receive_bytes);
+                     absl::StrCat(kMaxCalls, " calls in flight on ", peer_)),
+        "", frame.in_block() ? frame.block + 1 : 0);
+    return nullptr;
   }
+  Status status = call->TakeOpen(frame, core_->max_receive_bytes);
   if (status.ok() && deadline_ns != kInfiniteFutureNs &&
       platform::MonotonicNowNs() >= deadline_ns) {
     status = DeadlineExceeded();
@@ -178,22 +206,106 @@ int64_t ServerConnection::DeadlineHere(int64_t client_deadline_ns) const {
                                                   : client_deadline_ns;
 }
 
-void ServerConnection::Cancel(uint32_t call_id) {
-  absl::MutexLock lock(&mutex_);
-  auto call = calls_.find(call_id);
-  // Not there: the reply and the cancel crossed.
-  if (call != calls_.end()) call->second->Cancel();
+void ServerConnection::Refuse(uint32_t call_id, const absl::Status& lie) {
+  link_->Fail(absl::DataLossError(
+      absl::StrCat("client ", peer_, ", call ", call_id, ": ", lie.message())));
 }
 
-void ServerConnection::Finish(std::unique_ptr<ServerCallState> call) {
-  const uint32_t call_id = call->call_id();
+void ServerConnection::Message(const link::Frame& frame) {
+  const uint32_t call_id = frame.fields.call_id;
+  ArrivedMessage message;
+  if (frame.has_message() && !KeepMessage(frame, &message)) {
+    link_->Fail(absl::DataLossError("the ring's memory is gone"));
+    return;
+  }
+  if (!frame.has_message() && frame.in_block()) {
+    link_->GiveBackBlock(frame.block);
+  }
+  absl::Status delivered;
   {
     absl::MutexLock lock(&mutex_);
-    auto found = calls_.find(call_id);
-    if (found != calls_.end() && found->second == call.get()) {
-      calls_.erase(found);
+    auto call = calls_.find(call_id);
+    if (call != calls_.end()) {
+      ServerCallStream* stream = call->second->stream();
+      delivered =
+          stream == nullptr
+              ? absl::DataLossError("a message after the last one")
+              : stream->Deliver(frame.has_message() ? &message : nullptr,
+                                frame.last());
+      if (delivered.ok()) return;
     }
   }
+  if (delivered.ok()) {
+    // The call has ended while the message was on its way.
+    DropArrived(message, link_.get());
+  } else {
+    Refuse(call_id, delivered);
+  }
+}
+
+void ServerConnection::Credit(const link::Frame& frame) {
+  const uint32_t call_id = frame.fields.call_id;
+  absl::Status taken;
+  {
+    absl::MutexLock lock(&mutex_);
+    auto call = calls_.find(call_id);
+    if (call == calls_.end()) return;  // it has ended meanwhile
+    ServerCallStream* stream = call->second->stream();
+    taken = stream == nullptr
+                ? absl::DataLossError("credit where nothing was sent")
+                : stream->Credit(frame.fields.aux);
+  }
+  if (!taken.ok()) Refuse(call_id, taken);
+}
+
+void ServerConnection::Cancel(uint32_t call_id) {
+  const Status status = Cancelled();
+  ServerCall::Stopped stopped;
+  {
+    absl::MutexLock lock(&mutex_);
+    auto call = calls_.find(call_id);
+    // Not there: the close and the cancel crossed.
+    if (call == calls_.end()) return;
+    stopped = call->second->Stop(status);
+    calls_.erase(call);
+  }
+  if (stopped.send_close) SendClose(call_id, status);
+  if (stopped.group != nullptr) stopped.group->CancelAll();
+}
+
+bool ServerConnection::Forget(const ServerCall& call) {
+  absl::MutexLock lock(&mutex_);
+  auto found = calls_.find(call.call_id());
+  // The number may be another call's by now.
+  if (found == calls_.end() || found->second != &call) return false;
+  calls_.erase(found);
+  return true;
+}
+
+void ServerConnection::SendClose(uint32_t call_id, const Status& status,
+                                 absl::string_view trailing,
+                                 uint32_t returned_block, bool* rang) {
+  std::string metadata = absl::StrCat(StatusMetadata(status), trailing);
+  link::OutgoingFrame close;
+  close.kind = memory::kFrameClose;
+  close.call_id = call_id;
+  close.returned_block = returned_block;
+  if (metadata.size() <= memory::kMaxMetadataBytes) {
+    close.aux = static_cast<uint32_t>(status.error_code());
+  } else {
+    const Status too_large = MetadataTooLarge(metadata.size());
+    close.aux = static_cast<uint32_t>(too_large.error_code());
+    metadata = StatusMetadata(too_large);
+  }
+  close.metadata = metadata;
+  const absl::Status sent = link_->Send(close, rang);
+  if (!absl::IsResourceExhausted(sent)) return;
+  // Not even memory for a long text: the code alone always fits.
+  close.metadata = "";
+  link_->Send(close, rang).IgnoreError();
+}
+
+void ServerConnection::Finish(std::unique_ptr<ServerCall> call) {
   // Clears messages and may drop the last reference to this: not under the
   // lock.
   const std::shared_ptr<ServerConnection> self = call->connection();
@@ -202,9 +314,20 @@ void ServerConnection::Finish(std::unique_ptr<ServerCallState> call) {
   if (spare_.size() < kMaxSpare) spare_.push_back(std::move(call));
 }
 
-void ServerConnection::CancelAll() {
-  absl::MutexLock lock(&mutex_);
-  for (const auto& call : calls_) call.second->Cancel();
+void ServerConnection::EndAll(const Status& status) {
+  std::vector<uint32_t> to_close;
+  std::vector<std::shared_ptr<CancelGroup>> groups;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& call : calls_) {
+      ServerCall::Stopped stopped = call.second->Stop(status);
+      if (stopped.send_close) to_close.push_back(call.first);
+      if (stopped.group != nullptr) groups.push_back(std::move(stopped.group));
+    }
+    calls_.clear();
+  }
+  for (const uint32_t call_id : to_close) SendClose(call_id, status);
+  for (const auto& group : groups) group->CancelAll();
 }
 
 }  // namespace internal

@@ -18,7 +18,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "shmrpc/status.h"
+#include "shmrpc/time.h"
 #include "transport/link/accept.h"
 #include "transport/link/connection.h"
 #include "transport/platform/process.h"
@@ -39,8 +42,13 @@ class ServerCore {
   // A call that begins before Drain is waited for, one after it is refused.
   bool BeginCall();
   void EndCall() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Refuses new calls and waits until none is left.
-  void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Refuses new calls and waits until none is left, or until the earliest
+  // deadline that HastenDrain was given, before or meanwhile; true: none is
+  // left.
+  bool Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+  void HastenDrain(int64_t deadline_ns) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits, after Drain, until none is left.
+  void AwaitCalls() ABSL_LOCKS_EXCLUDED(mutex_);
   bool draining() const {
     // Relaxed: advice; BeginCall decides.
     return draining_.load(std::memory_order_relaxed);
@@ -52,7 +60,9 @@ class ServerCore {
   // other.
   std::atomic<bool> draining_{false};
   std::atomic<int64_t> calls_in_flight_{0};
-  absl::Mutex mutex_;  // for the wait only
+  absl::Mutex mutex_;  // for the waits only
+  absl::CondVar change_;
+  int64_t drain_deadline_ns_ ABSL_GUARDED_BY(mutex_) = kInfiniteFutureNs;
 };
 
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
@@ -63,23 +73,35 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   ServerConnection(ServerCore* core, link::Acceptor::Accepted accepted);
   ~ServerConnection();
 
-  // `wake` is called, from any thread, when the client has died. NOT_FOUND if
-  // it is dead already.
+  // `wake` is called, from any thread, when the client has died, or when
+  // somebody else than the poller has broken the link: it has the connection
+  // looked at. NOT_FOUND if the client is dead already.
   absl::Status WatchClient(std::function<void()> wake);
 
   // Deals with one frame. A call that is to be run, or null.
-  std::unique_ptr<ServerCallState> Take(const link::Frame& frame);
+  std::unique_ptr<ServerCall> Take(const link::Frame& frame);
 
-  // The call is over: replied to or rejected.
-  void Finish(std::unique_ptr<ServerCallState> call)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The call is over for its handler too: replied to or rejected.
+  void Finish(std::unique_ptr<ServerCall> call) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // True once nothing more will come: the client died or closed, or the
   // connection broke. Read before the ring is emptied for the last time.
   bool Ended();
 
-  // Nobody waits for the calls in flight any more.
-  void CancelAll() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes the call out of the table. Who gets true ends the call, and sends its
+  // close; the client may use the number again from then on.
+  bool Forget(const ServerCall& call) ABSL_LOCKS_EXCLUDED(mutex_);
+  // `trailing`: metadata as it travels. `returned_block`: 1 + number, 0 none.
+  void SendClose(uint32_t call_id, const Status& status,
+                 absl::string_view trailing = "", uint32_t returned_block = 0,
+                 bool* rang = nullptr);
+
+  // Ends all calls in flight with `status`.
+  void EndAll(const Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void WakePoller() const {
+    if (wake_) wake_();
+  }
 
   // True if the client's process lives but has dropped the connection without a
   // word (exec). A system call.
@@ -91,9 +113,13 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
 
  private:
   void Bind(const link::Frame& frame);
-  std::unique_ptr<ServerCallState> Open(const link::Frame& frame)
+  std::unique_ptr<ServerCall> Open(const link::Frame& frame)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  void Message(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Credit(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel(uint32_t call_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The client does what none may do.
+  void Refuse(uint32_t call_id, const absl::Status& lie);
   int64_t DeadlineHere(int64_t client_deadline_ns) const;
 
   ServerCore* const core_;
@@ -102,12 +128,14 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   const std::string peer_;
   std::vector<ServedMethod*> methods_;  // by the client's numbers; may be null
   std::atomic<bool> client_dead_{false};
+  std::function<void()> wake_;  // set once, before the first frame
 
+  // Held while a stream takes its own lock; nothing is waited for under it.
   absl::Mutex mutex_;
-  absl::flat_hash_map<uint32_t, ServerCallState*> calls_
-      ABSL_GUARDED_BY(mutex_);
+  // Those that have not ended.
+  absl::flat_hash_map<uint32_t, ServerCall*> calls_ ABSL_GUARDED_BY(mutex_);
   // Finished ones, for the next calls.
-  std::vector<std::unique_ptr<ServerCallState>> spare_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<ServerCall>> spare_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<platform::DeathWatch> watch_;
 };

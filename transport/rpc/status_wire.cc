@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/link/metadata.h"
+#include "transport/memory/layout.h"
 
 namespace shmrpc {
 namespace internal {
@@ -44,6 +45,24 @@ Status CallStatus(const absl::Status& status) {
                 std::string(status.message()));
 }
 
+Status Cancelled() { return Status(StatusCode::CANCELLED, "CANCELLED"); }
+
+Status NoMessage() {
+  return Status(StatusCode::UNIMPLEMENTED,
+                "No message returned for unary request");
+}
+
+Status TooManyMessages() {
+  return Status(StatusCode::UNIMPLEMENTED,
+                "More than one message returned for unary request");
+}
+
+Status MemoryGone() {
+  return Status(StatusCode::UNAVAILABLE,
+                "the connection's shared memory is gone (truncated, or the "
+                "system could not supply a page)");
+}
+
 Status DeadlineExceeded() {
   return Status(StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded");
 }
@@ -52,6 +71,13 @@ Status ReceivedTooLarge(uint64_t size_bytes, int limit_bytes) {
   return Status(StatusCode::RESOURCE_EXHAUSTED,
                 absl::StrCat("Received message larger than max (", size_bytes,
                              " vs. ", limit_bytes, ")"));
+}
+
+Status MetadataTooLarge(uint64_t size_bytes) {
+  return Status(StatusCode::RESOURCE_EXHAUSTED,
+                absl::StrCat("metadata of ", size_bytes,
+                             " bytes larger than max (", size_bytes, " vs. ",
+                             memory::kMaxMetadataBytes, ")"));
 }
 
 Status SentTooLarge(uint64_t size_bytes, int limit_bytes) {

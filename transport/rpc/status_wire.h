@@ -27,9 +27,16 @@ Status StatusFromWire(uint32_t aux, absl::string_view metadata);
 Status CallStatus(const absl::Status& status);
 
 // The texts of gRPC's own statuses.
+Status Cancelled();  // by the client
 Status DeadlineExceeded();
+// A unary call's response is missing or cannot be parsed.
+Status NoMessage();
+Status TooManyMessages();
+// Not gRPC's: a page of the mapping could not be had.
+Status MemoryGone();
 Status ReceivedTooLarge(uint64_t size_bytes, int limit_bytes);
 Status SentTooLarge(uint64_t size_bytes, int limit_bytes);
+Status MetadataTooLarge(uint64_t size_bytes);
 
 }  // namespace internal
 }  // namespace shmrpc

@@ -18,6 +18,8 @@ class Cancellable {
   // Any thread; at most once per CancelSlot. Must not destroy the object, nor
   // call the slot.
   virtual void Cancel() = 0;
+  // The same, and the slot will be gone: do not End it.
+  virtual void Orphan() { Cancel(); }
 
  protected:
   ~Cancellable() = default;
@@ -37,6 +39,8 @@ class CancelSlot {
   void End();
   // Cancels what has begun, or what will begin: the first one does, for good.
   void Request();
+  // The slot's end: whatever still goes on is orphaned. By the calling thread.
+  void Abandon();
   bool requested() const {
     // Relaxed: advice; Begin decides.
     return requested_.load(std::memory_order_relaxed);

@@ -11,11 +11,13 @@
 #ifndef SHMRPC_SERVER_BUILDER_H_
 #define SHMRPC_SERVER_BUILDER_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "shmrpc/channel_arguments.h"
+#include "shmrpc/compression.h"
 #include "shmrpc/credentials.h"
 #include "shmrpc/server.h"
 #include "shmrpc/service.h"
@@ -24,7 +26,8 @@ namespace shmrpc {
 
 class ServerBuilder {
  public:
-  // Serves under a name: "shm:NAME" or "shm:global/NAME" (see channel.h).
+  // Serves under a name: "shm:NAME" or "shm:global/NAME" (see channel.h). Each
+  // call adds one; all of them lead to the same server.
   // `selected_port`, if given, is set to 1 when the server has started and left
   // alone otherwise: shared memory has names, not ports.
   ServerBuilder& AddListeningPort(
@@ -34,13 +37,47 @@ class ServerBuilder {
 
   // The service is not owned; it must outlive the server.
   ServerBuilder& RegisterService(Service* service);
+  // gRPC's service of one authority. Nothing on this machine sends an
+  // authority, so it is served for every call.
+  ServerBuilder& RegisterService(const std::string& host, Service* service);
 
-  // Longest request accepted, in bytes; -1: no limit. Default 4 MiB.
+  // Longest message accepted, in bytes; -1: no limit. Default 4 MiB.
   ServerBuilder& SetMaxReceiveMessageSize(int size_bytes);
-  // Longest response sent. Default: no limit.
+  // gRPC's older name of the same.
+  ServerBuilder& SetMaxMessageSize(int size_bytes) {
+    return SetMaxReceiveMessageSize(size_bytes);
+  }
+  // Longest message sent. Default: no limit.
   ServerBuilder& SetMaxSendMessageSize(int size_bytes);
 
-  // Null, with an error in the log that says which, if there is no port, an
+  // Threads that run handlers; one more polls, always. A stream's handler has a
+  // thread until it returns. A call that finds none left ends with
+  // RESOURCE_EXHAUSTED, "Server Threadpool Exhausted". At least 1. Default
+  // 1024. Threads start as they are needed and end when they no longer are. Not
+  // in gRPC.
+  ServerBuilder& SetMaxThreads(int max_threads);
+
+  // gRPC's settings of its synchronous server. Kept, and without effect: a
+  // server here has no completion queues, and one thread polls.
+  enum SyncServerOption { NUM_CQS, MIN_POLLERS, MAX_POLLERS, CQ_TIMEOUT_MSEC };
+  ServerBuilder& SetSyncServerOption(SyncServerOption option, int value);
+
+  // The same for compression: local messages are never compressed.
+  ServerBuilder& SetCompressionAlgorithmSupportStatus(
+      grpc_compression_algorithm algorithm, bool enabled);
+  ServerBuilder& SetDefaultCompressionLevel(grpc_compression_level level);
+  ServerBuilder& SetDefaultCompressionAlgorithm(
+      grpc_compression_algorithm algorithm);
+
+  // "grpc.max_receive_message_length" and "grpc.max_send_message_length" are
+  // the two sizes above; other keys are ignored. The last setting of a size
+  // counts.
+  ServerBuilder& AddChannelArgument(const std::string& key, int value);
+  ServerBuilder& AddChannelArgument(const std::string& key,
+                                    const std::string& value);
+
+  // Null, with an error in the log that says which, if there is no port, a
+  // port's credentials are null or for networks (credentials.h), an
   // address is malformed or held by a living server, a service is null or was
   // registered twice, or the system refuses the memory.
   std::unique_ptr<Server> BuildAndStart();
@@ -55,6 +92,11 @@ class ServerBuilder {
   std::vector<Service*> services_;
   int max_receive_ = kDefaultMaxReceiveMessageBytes;
   int max_send_ = kDefaultMaxSendMessageBytes;
+  int max_threads_ = 1024;
+  std::map<SyncServerOption, int> sync_options_;
+  std::map<grpc_compression_algorithm, bool> compression_support_;
+  grpc_compression_level compression_level_ = GRPC_COMPRESS_LEVEL_NONE;
+  grpc_compression_algorithm compression_algorithm_ = GRPC_COMPRESS_NONE;
 };
 
 }  // namespace shmrpc

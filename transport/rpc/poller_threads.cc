@@ -1,0 +1,327 @@
+#include "transport/rpc/poller_threads.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "transport/log/log.h"
+#include "transport/platform/clock.h"
+
+namespace shmrpc {
+namespace internal {
+namespace {
+
+// lead_: bit 0 held, bit 1 in a handler, above that what makes it unique.
+constexpr uint64_t kHeld = 1;
+constexpr uint64_t kInHandler = 2;
+constexpr uint64_t kStep = 4;
+constexpr int kTakeShift = 40;
+
+constexpr int64_t kTickNs = 1000 * 1000;
+constexpr int kMaxOnEvent = 2;
+
+}  // namespace
+
+PollerThreads::PollerThreads(platform::Event* event, Options options, Lead lead)
+    : event_(event),
+      options_(std::move(options)),
+      lead_function_(std::move(lead)) {}
+
+PollerThreads::~PollerThreads() { Stop(); }
+
+absl::Status PollerThreads::Start() {
+  absl::MutexLock lock(&mutex_);
+  if (StartThread()) return absl::OkStatus();
+  return absl::ResourceExhaustedError("the system starts no thread");
+}
+
+void PollerThreads::Stop() {
+  std::vector<std::thread> threads;
+  std::vector<std::thread> retired;
+  {
+    absl::MutexLock lock(&mutex_);
+    stop_.store(true, std::memory_order_relaxed);
+    for (const Standing& s : standing_) s.waiter->Interrupt();
+    threads.swap(threads_);
+    retired.swap(retired_);
+  }
+  for (std::thread& t : retired) t.join();
+  for (std::thread& t : threads) t.join();
+}
+
+void PollerThreads::RequestScan() {
+  // SYNC(scan): seq_cst on both sides, as in ThreadMain: either the leader that
+  // is about to leave sees the request, or we see that nobody leads.
+  scan_requested_.store(true, std::memory_order_seq_cst);
+  if (lead_.load(std::memory_order_seq_cst) == 0) Summon(true);
+}
+
+bool PollerThreads::TakeScanRequest() {
+  // Relaxed first: the exchange orders; a request seen late is seen next round.
+  return scan_requested_.load(std::memory_order_relaxed) &&
+         scan_requested_.exchange(false, std::memory_order_acquire);
+}
+
+// --- the lead
+// ------------------------------------------------------------------
+
+uint64_t PollerThreads::TryTakeLead() {
+  uint64_t free = 0;
+  // Relaxed: only makes the value unique.
+  const uint64_t mine = leads_taken_.fetch_add(1, std::memory_order_relaxed)
+                            << kTakeShift |
+                        kHeld;
+  // SYNC(lead): acquire pairs with the release of who held it before; what the
+  // leader owns is ours now.
+  return lead_.compare_exchange_strong(free, mine, std::memory_order_acquire,
+                                       std::memory_order_relaxed)
+             ? mine
+             : 0;
+}
+
+void PollerThreads::ReleaseLead() {
+  // SYNC(lead), and seq_cst for SYNC(scan).
+  lead_.store(0, std::memory_order_seq_cst);
+}
+
+void PollerThreads::EnterHandler(uint64_t* lead) {
+  *lead = (*lead + kStep) | kInHandler;
+  // SYNC(lead): release; the standby may take over from here.
+  lead_.store(*lead, std::memory_order_release);
+}
+
+bool PollerThreads::LeaveHandler(uint64_t* lead) {
+  const uint64_t next = (*lead + kStep) & ~kInHandler;
+  // Acquire on success is not needed (nobody else wrote what we own); on
+  // failure we touch nothing.
+  if (!lead_.compare_exchange_strong(*lead, next, std::memory_order_relaxed)) {
+    return false;
+  }
+  *lead = next;
+  return true;
+}
+
+bool PollerThreads::HandOver() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (here_.load(std::memory_order_relaxed) < 2 && !StartThread()) {
+      return false;
+    }
+    here_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  ReleaseLead();
+  // Who does not stand by yet looks at the lead before it does.
+  Summon(true);
+  return true;
+}
+
+void PollerThreads::Return() {
+  absl::MutexLock lock(&mutex_);
+  here_.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool PollerThreads::StartSuccessor() {
+  absl::MutexLock lock(&mutex_);
+  return here_.load(std::memory_order_relaxed) > 1 || StartThread();
+}
+
+// --- threads
+// ---------------------------------------------------------------------
+
+bool PollerThreads::StartThread() {
+  // One polls while the others are away.
+  if (threads_.size() > static_cast<size_t>(options_.max_away)) return false;
+  try {
+    threads_.emplace_back([this] { ThreadMain(); });
+  } catch (const std::system_error& e) {
+    if (!start_failed_) {
+      SHMRPC_LOG(kError) << options_.name << ": no thread beyond "
+                         << threads_.size() << " can be started: " << e.what();
+    }
+    start_failed_ = true;
+    return false;
+  }
+  start_failed_ = false;
+  here_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+void PollerThreads::ThreadMain() {
+  platform::Waiter waiter;
+  uint64_t lead = 0;
+  while (!stopping()) {
+    if (lead == 0) lead = TryTakeLead();
+    if (lead != 0) {
+      const End end = lead_function_(lead);
+      lead = 0;
+      // SYNC(scan): a request that came before we let go of the lead.
+      if (end == End::kLeadLost ||
+          scan_requested_.load(std::memory_order_seq_cst)) {
+        continue;
+      }
+    }
+    if (StandBy(&waiter, &lead) == Outcome::kRetire) {
+      Retire();
+      return;
+    }
+  }
+}
+
+void PollerThreads::Retire() {
+  // Who retires joins those before it, so that at most one is left over.
+  std::vector<std::thread> before;
+  {
+    absl::MutexLock lock(&mutex_);
+    before.swap(retired_);
+    const auto self = std::find_if(
+        threads_.begin(), threads_.end(), [](const std::thread& t) {
+          return t.get_id() == std::this_thread::get_id();
+        });
+    // Not there: Stop is about to join it.
+    if (self != threads_.end()) {
+      retired_.push_back(std::move(*self));
+      threads_.erase(self);
+    }
+  }
+  for (std::thread& t : before) t.join();
+}
+
+int PollerThreads::thread_count() {
+  absl::MutexLock lock(&mutex_);
+  return static_cast<int>(threads_.size());
+}
+
+void PollerThreads::Summon(bool interrupt) {
+  absl::MutexLock lock(&mutex_);
+  if (stopping()) return;
+  const Standing* chosen = nullptr;
+  for (const Standing& s : standing_) {
+    if (chosen == nullptr || s.on_event) chosen = &s;
+  }
+  if (chosen == nullptr) {
+    // Somebody may be about to stand by.
+    if (here_.load(std::memory_order_relaxed) < 2) StartThread();
+    return;
+  }
+  // A thread that stands by without listening is woken so that it comes back
+  // listening.
+  if (interrupt || !chosen->on_event) chosen->waiter->Interrupt();
+}
+
+void PollerThreads::StartTicking() {
+  // Relaxed: Interrupt orders it for the standby it wakes.
+  if (ticking_.exchange(true, std::memory_order_relaxed)) return;
+  Summon(true);
+}
+
+// --- standing by
+// ------------------------------------------------------------------
+
+PollerThreads::Outcome PollerThreads::StandBy(platform::Waiter* waiter,
+                                              uint64_t* lead) {
+  bool on_event;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopping()) return Outcome::kLook;
+    on_event = standing_on_event_ < kMaxOnEvent;
+    if (on_event) ++standing_on_event_;
+    standing_.push_back({waiter, on_event});
+  }
+  Outcome outcome =
+      on_event ? Listen(waiter, lead) : WaitInReserve(waiter);
+  absl::MutexLock lock(&mutex_);
+  if (on_event) --standing_on_event_;
+  standing_.erase(std::find_if(
+      standing_.begin(), standing_.end(),
+      [waiter](const Standing& s) { return s.waiter == waiter; }));
+  switch (outcome) {
+    case Outcome::kLook:
+      break;
+    case Outcome::kTookOver:
+      // Who had the lead is away now.
+      here_.fetch_sub(1, std::memory_order_relaxed);
+      break;
+    case Outcome::kRetire:
+      // Under the lock: several may have waited for as long, and somebody may
+      // just have chosen this one.
+      if (stopping() ||
+          standing_.size() < static_cast<size_t>(options_.max_idle) ||
+          waiter->Wait(nullptr, 0) == platform::WaitResult::kInterrupted) {
+        return Outcome::kLook;
+      }
+      here_.fetch_sub(1, std::memory_order_relaxed);
+      break;
+  }
+  return outcome;
+}
+
+PollerThreads::Outcome PollerThreads::WaitInReserve(platform::Waiter* waiter) {
+  const auto result =
+      waiter->Wait(nullptr, platform::MonotonicNowNs() + options_.idle_ns);
+  if (result != platform::WaitResult::kTimeout) return Outcome::kLook;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (standing_.size() > static_cast<size_t>(options_.max_idle)) {
+      return Outcome::kRetire;
+    }
+  }
+  // One of the few that stay; those that come later may leave.
+  waiter->Wait(nullptr, platform::kNever);
+  return Outcome::kLook;
+}
+
+PollerThreads::Outcome PollerThreads::Listen(platform::Waiter* waiter,
+                                             uint64_t* lead) {
+  uint64_t seen = 0;    // the lead at the last look
+  int64_t seen_ns = 0;  // and when that was
+  for (;;) {
+    const bool gone = event_gone_.load(std::memory_order_relaxed);
+    const bool tick = ticking() || (seen & kInHandler) != 0 || gone;
+    const int64_t deadline_ns =
+        tick ? platform::MonotonicNowNs() + kTickNs : platform::kNever;
+    platform::WaitResult result =
+        waiter->Wait(gone ? nullptr : event_, deadline_ns);
+    if (stopping()) return Outcome::kLook;
+    if (result == platform::WaitResult::kPoisoned) {
+      SHMRPC_LOG(kError) << options_.name
+                         << ": the word clients ring was truncated by some "
+                            "process of this user; polling every millisecond "
+                            "from now on";
+      event_gone_.store(true, std::memory_order_relaxed);
+    }
+    if (event_gone_.load(std::memory_order_relaxed)) {
+      result = platform::WaitResult::kSignaled;  // it might have been
+    }
+    if (result == platform::WaitResult::kSignaled) {
+      // SYNC(scan): the ring was ours to hear, the leader's to answer.
+      scan_requested_.store(true, std::memory_order_seq_cst);
+    }
+    // SYNC(scan), and acquire for a lead we may take over.
+    uint64_t current = lead_.load(std::memory_order_seq_cst);
+    if (current == 0) {
+      seen = 0;
+      if (result == platform::WaitResult::kTimeout) continue;  // idle again
+      return Outcome::kLook;
+    }
+    const int64_t now_ns = platform::MonotonicNowNs();
+    if (current != seen) {
+      seen = current;
+      seen_ns = now_ns;
+      continue;
+    }
+    if ((current & kInHandler) == 0 || now_ns - seen_ns < kTickNs) continue;
+    // The same handler for a whole tick.
+    const uint64_t mine = leads_taken_.fetch_add(1, std::memory_order_relaxed)
+                              << kTakeShift |
+                          kHeld;
+    // SYNC(lead): acquire pairs with the release in EnterHandler.
+    if (lead_.compare_exchange_strong(current, mine,
+                                      std::memory_order_acquire)) {
+      *lead = mine;
+      return Outcome::kTookOver;
+    }
+  }
+}
+
+}  // namespace internal
+}  // namespace shmrpc
