@@ -119,6 +119,26 @@ TEST(CancelSlot, EndWaitsForCancel) {
   }
 }
 
+TEST(CancelSlot, AbandonOrphansWhatHasBegun) {
+  class Child final : public Cancellable {
+   public:
+    void Cancel() override { cancelled = true; }
+    void Orphan() override { orphaned = true; }
+    bool cancelled = false;
+    bool orphaned = false;
+  };
+  Child ended, goes_on;
+  CancelSlot slot;
+  EXPECT_FALSE(slot.Begin(&ended));
+  slot.End();
+  EXPECT_FALSE(slot.Begin(&goes_on));
+  slot.Abandon();
+  EXPECT_FALSE(ended.orphaned);
+  EXPECT_TRUE(goes_on.orphaned);
+  EXPECT_FALSE(goes_on.cancelled);
+  slot.Abandon();  // nothing is left
+}
+
 // A call's life, over and over, while others cancel it: whoever asked is heard
 // exactly once, by Begin or by Cancel, and nobody touches what is dead.
 TEST(CancelSlot, RequestsOfManyThreadsReachTheTargetOnce) {

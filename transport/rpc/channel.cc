@@ -75,8 +75,7 @@ class LocalChannel final : public Channel {
   CallOptions OptionsOf(const ClientContext& context) const;
   Status Unary(const internal::RpcMethod& method, ClientContext* context,
                const google::protobuf::MessageLite& request,
-               uint64_t request_bytes,
-               google::protobuf::MessageLite* response);
+               uint64_t request_bytes, google::protobuf::MessageLite* response);
   // Null: `*status` says why.
   std::shared_ptr<ClientConnection> Connection(ClientContext* context,
                                                Status* status);

@@ -419,10 +419,15 @@ TEST_F(ConnectorTest, LivingServerThatClosesIsIdleAndTheNextGetReconnects) {
   const auto connector = NewConnector(Seldom());
   const auto first = Get(connector.get());
   ASSERT_TRUE(first.ok()) << first.status();
+  Notification watching;
   std::thread watcher([&] {
+    watching.Notify();
     EXPECT_TRUE(
         connector->WaitForChange(GRPC_CHANNEL_READY, kInfiniteFutureNs));
   });
+  watching.Wait();
+  // Time for the watcher to fall asleep.
+  EXPECT_FALSE(connector->WaitForChange(GRPC_CHANNEL_READY, In(20)));
   server.CloseConnections();
   watcher.join();
   EXPECT_EQ(connector->State(false), GRPC_CHANNEL_IDLE);
@@ -439,10 +444,15 @@ TEST_F(ConnectorTest, DeathOfTheServerIsSeenAndItsSuccessorIsFound) {
   options.look_ns = kInfiniteFutureNs;  // nobody looks: it is told
   const auto connector = NewConnector(options);
   ASSERT_TRUE(Get(connector.get()).ok());
+  Notification watching;
   std::thread watcher([&] {
+    watching.Notify();
     EXPECT_TRUE(
         connector->WaitForChange(GRPC_CHANNEL_READY, kInfiniteFutureNs));
   });
+  watching.Wait();
+  // Time for the watcher to fall asleep.
+  EXPECT_FALSE(connector->WaitForChange(GRPC_CHANNEL_READY, In(20)));
   child.Kill();
   ended_.Wait();
   watcher.join();

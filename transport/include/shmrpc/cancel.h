@@ -15,8 +15,8 @@ namespace internal {
 // What a cancellation ends: a call in flight, or the wait for a connection.
 class Cancellable {
  public:
-  // Any thread; at most once per CancelSlot. Must not destroy the object, nor
-  // call the slot.
+  // Any thread; at most once per CancelSlot, and once more where Orphan does
+  // so. Must not destroy the object, nor call the slot.
   virtual void Cancel() = 0;
   // The same, and the slot will be gone: do not End it.
   virtual void Orphan() { Cancel(); }
