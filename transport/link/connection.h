@@ -103,6 +103,10 @@ class Connection {
   // Tells the peer so. Idempotent.
   void Close();
 
+  // Before the destructor: payloads that are on their way stay where the peer
+  // finds them, where the system can do that (Linux).
+  void LeavePayloads() { arena_sender_.LeaveLent(); }
+
   // Breaks the connection on this side. The first reason is kept.
   void Fail(absl::Status reason);
   bool broken() const {

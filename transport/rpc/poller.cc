@@ -100,7 +100,11 @@ void Poller::Stop() {
   std::vector<std::shared_ptr<ServerConnection>> connections;
   absl::MutexLock lock(&mutex_);
   connections.swap(connections_);
-  for (const auto& c : connections) c->link().Close();
+  for (const auto& c : connections) {
+    // A client that reads later still gets what was sent.
+    if (!c->Ended()) c->link().LeavePayloads();
+    c->link().Close();
+  }
 }
 
 // --- polling
