@@ -37,8 +37,8 @@ TEST(Errors, GenericServicesWithoutServicesAreFine) {
 }
 
 TEST(Errors, MethodWithNameOfGeneratedMember) {
-  for (const std::string name : {"Stub", "StubInterface", "Service", "NewStub",
-                                 "service_full_name", "BaseClass"}) {
+  for (const std::string name :
+       {"Stub", "StubInterface", "Service", "NewStub", "service_full_name"}) {
     EXPECT_EQ(ErrorsOf("syntax = \"proto3\";\nmessage M {}\nservice S {\n"
                        "  rpc " +
                        name + "(M) returns (M);\n}\n"),
@@ -46,6 +46,17 @@ TEST(Errors, MethodWithNameOfGeneratedMember) {
                   "\": the generated class has a member of this name; rename "
                   "the method");
   }
+}
+
+TEST(Errors, MethodWithNameOfTemplateParameter) {
+  EXPECT_EQ(ErrorsOf(R"(syntax = "proto3";
+message M {}
+service S {
+  rpc BaseClass(stream M) returns (M);
+}
+)"),
+            "bad.proto:4:3: method \"BaseClass\": the generated code has a "
+            "template parameter of this name; rename the method");
 }
 
 TEST(Errors, ServiceWithNameOfGeneratedMember) {

@@ -1,6 +1,7 @@
 #include "codegen/validate.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <map>
 #include <string>
@@ -38,7 +39,7 @@ constexpr const char* kGeneratedTypes[] = {
 // The parameter of the class templates that declare methods.
 constexpr char kTemplateParameter[] = "BaseClass";
 
-template <size_t n>
+template <std::size_t n>
 bool Contains(const char* const (&names)[n], const std::string& name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
@@ -110,7 +111,13 @@ void CheckMemberNames(const ServiceDescriptor& service,
   for (int i = 0; i < service.method_count(); ++i) {
     const MethodDescriptor& method = *service.method(i);
     const std::string name = CppName(method.name());
-    if (Contains(kGeneratedMembers, name) || name == kTemplateParameter) {
+    if (name == kTemplateParameter) {
+      diagnostics->Report(method,
+                          Named(method) +
+                              ": the generated code has a template parameter "
+                              "of this name; rename the method");
+    }
+    if (Contains(kGeneratedMembers, name)) {
       diagnostics->Report(method, Named(method) +
                                       ": the generated class has a member of "
                                       "this name; rename the method");

@@ -104,8 +104,8 @@ echo "consumer: checking errors"
 expect_error //bad:missing_dep 'bad/imports_money.proto:3:1: Import "types/money.proto" was not found or had errors.'
 expect_error //bad:indirect_dep \
   'types/money.proto is imported, but no target in deps of //bad:indirect_dep has it in its srcs'
-expect_error //bad:streaming 'bad/streaming.proto:5:3: method "Down": streaming methods are not supported'
-expect_error //bad:streaming 'bad/streaming.proto:6:3: method "Up": streaming methods are not supported'
+expect_error //bad:names 'bad/names.proto:5:3: method "Stub": the generated class has a member of this name'
+expect_error //bad:names 'bad/names.proto:7:3: method "UpRaw": the generated stub uses this name for method "Up"'
 expect_error //bad:syntax_error 'bad/syntax_error.proto:2:9: Expected message name.'
 expect_error //bad:other_package \
   'srcs: //types:money.proto is not in the package of //bad:other_package; list it in a cc_shmrpc_library of its own package'

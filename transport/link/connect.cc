@@ -28,7 +28,7 @@ constexpr int64_t kMillisecondNs = 1000 * 1000;
 // What the death watch and the handshake share.
 struct ServerDeath {
   std::atomic<bool> dead{false};
-  platform::Waiter waiter;
+  std::shared_ptr<ConnectCancel> cancel;  // whose waiter the handshake uses
 };
 
 absl::Status Gone(const Address& address) {
@@ -134,7 +134,8 @@ void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
 }  // namespace
 
 absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
-                                   std::function<void()> on_server_death) {
+                                   std::function<void()> on_server_death,
+                                   std::shared_ptr<ConnectCancel> cancel) {
   auto server = ReadIdentity(address);
   if (!server.ok()) return server.status();
   auto slots_view = OpenSlots(address, *server);
@@ -177,11 +178,13 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
   if (!own_event.ok()) return own_event.status();
 
   auto death = std::make_shared<ServerDeath>();
+  death->cancel =
+      cancel != nullptr ? std::move(cancel) : std::make_shared<ConnectCancel>();
   auto watch =
       platform::DeathWatch::Start(server->process, [death, on_server_death] {
         // Relaxed: Interrupt and the wait it ends order it.
         death->dead.store(true, std::memory_order_relaxed);
-        death->waiter.Interrupt();
+        death->cancel->waiter()->Interrupt();
         on_server_death();
       });
   if (absl::IsNotFound(watch.status())) return Gone(address);
@@ -202,7 +205,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
           address.ToString(), ": its accept slots are gone (truncated)"));
     }
     const int64_t again_ns = platform::MonotonicNowNs() + pause_ns;
-    death->waiter.Wait(&*own_event, std::min(deadline_ns, again_ns));
+    death->cancel->waiter()->Wait(&*own_event, std::min(deadline_ns, again_ns));
     if (!Guarded(*view, [&] {
           // SYNC(hello): acquire pairs with the server's release.
           answer = page->hello.state.load(std::memory_order_acquire);
@@ -214,9 +217,14 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
     if (answer != memory::kHelloPending) break;
     if (death->dead.load(std::memory_order_relaxed)) return Gone(address);
     const int64_t now_ns = platform::MonotonicNowNs();
-    if (now_ns >= deadline_ns) {
+    const bool cancelled = death->cancel->cancelled();
+    if (cancelled || now_ns >= deadline_ns) {
       if (slot >= 0) {
         Guarded(**slots_view, [&] { Withdraw(slots, slot, nonce, self.pid); });
+      }
+      if (cancelled) {
+        return absl::CancelledError(absl::StrCat(
+            address.ToString(), ": connecting to it was cancelled"));
       }
       return absl::DeadlineExceededError(absl::StrCat(
           address.ToString(), ": its server (pid ", server->process.pid,

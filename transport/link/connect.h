@@ -6,11 +6,13 @@
 //
 // Failures (all say which server): those of ReadIdentity; UNAVAILABLE if the
 // server refused or died meanwhile; DEADLINE_EXCEEDED if it did not answer;
-// RESOURCE_EXHAUSTED if the system has no memory for the connection.
+// CANCELLED if a ConnectCancel ended it; RESOURCE_EXHAUSTED if the system has
+// no memory for the connection.
 
 #ifndef SHMRPC_TRANSPORT_LINK_CONNECT_H_
 #define SHMRPC_TRANSPORT_LINK_CONNECT_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,10 +33,35 @@ struct ClientLink {
   std::unique_ptr<platform::DeathWatch> watch;
 };
 
+// Ends one Connect. Any thread, before or while it runs; later it changes
+// nothing.
+class ConnectCancel {
+ public:
+  void Cancel() {
+    // Relaxed: Interrupt and the wait it ends order it.
+    cancelled_.store(true, std::memory_order_relaxed);
+    waiter_.Interrupt();
+  }
+
+  // For Connect: the place where it sleeps.
+  platform::Waiter* waiter() { return &waiter_; }
+  bool cancelled() const {
+    // Relaxed: see Cancel.
+    return cancelled_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<bool> cancelled_{false};
+  platform::Waiter waiter_;
+};
+
 // `on_server_death` is called at most once, on the watching thread, when the
-// server process ends; possibly before Connect returns.
-absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
-                                   std::function<void()> on_server_death);
+// server process ends; possibly before Connect returns. `cancel`, if not null,
+// serves this Connect only.
+absl::StatusOr<ClientLink> Connect(
+    const Address& address, int64_t deadline_ns,
+    std::function<void()> on_server_death,
+    std::shared_ptr<ConnectCancel> cancel = nullptr);
 
 // True if the server behind an established connection no longer holds its name
 // although its process lives: it was replaced by exec, or shut down without a

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -178,6 +179,29 @@ TEST_F(Handshake, SilentServerIsDeadlineExceededAndTheOfferIsTakenBack) {
   EXPECT_THAT(std::string(client.status().message()),
               HasSubstr(address_.ToString()));
   EXPECT_EQ(slot(0).state.load(), uint64_t{memory::kSlotFree});
+}
+
+TEST_F(Handshake, CancelEndsItAndTheOfferIsTakenBack) {
+  auto cancel = std::make_shared<ConnectCancel>();
+  std::thread client([&] {
+    const auto link = link::Connect(
+        address_, platform::kNever, [] {}, cancel);
+    EXPECT_EQ(link.status().code(), absl::StatusCode::kCancelled);
+    EXPECT_THAT(std::string(link.status().message()),
+                HasSubstr(address_.ToString()));
+  });
+  while (slot(0).state.load() == memory::kSlotFree) std::this_thread::yield();
+  cancel->Cancel();
+  client.join();
+  EXPECT_EQ(slot(0).state.load(), uint64_t{memory::kSlotFree});
+}
+
+TEST_F(Handshake, CancelBeforeItBeginsEndsIt) {
+  auto cancel = std::make_shared<ConnectCancel>();
+  cancel->Cancel();
+  const auto link = link::Connect(
+      address_, platform::kNever, [] {}, cancel);
+  EXPECT_EQ(link.status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(Handshake, DeadlineInThePastStillAnswers) {

@@ -207,7 +207,7 @@ TEST(ValidateFrame, MoreMetadataThanTheLimitIsRefused) {
             .ok());
     for (uint32_t bytes : {memory::kMaxMetadataBytes + 1, UINT32_MAX}) {
       ExpectRefused(Fields(f.kind, f.flags, 24, bytes), f.sender,
-                    "the limit is 1048576");
+                    absl::StrCat("the limit is ", memory::kMaxMetadataBytes));
     }
   }
 }

@@ -242,7 +242,7 @@ constexpr uint64_t kWindowBytes = 2 * 1024 * 1024;
 constexpr uint64_t kMessageChargeBytes = 64;
 
 // Most metadata of one frame, whoever sends it.
-constexpr uint32_t kMaxMetadataBytes = 1024 * 1024;
+constexpr uint32_t kMaxMetadataBytes = 16 * 1024 * 1024;
 
 // The first bytes of every record. `size_kind_flags` is the publication flag: 0
 // until the record is complete.

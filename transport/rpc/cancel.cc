@@ -53,6 +53,12 @@ void CancelSlot::Request() {
   target_.store(current, std::memory_order_release);
 }
 
+void CancelSlot::Abandon() {
+  // No Request runs any more: it would be one of a context that is destroyed.
+  Cancellable* current = target_.exchange(nullptr, std::memory_order_acquire);
+  if (current != nullptr) current->Orphan();
+}
+
 void CancelGroup::Add(CancelSlot* slot) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (cancelled_) slot->Request();

@@ -1,5 +1,9 @@
-// One call as the client keeps it, from sending the request to its status.
-// Lives on the caller's stack.
+// One call as the client keeps it, from opening it to its status, and the waits
+// of the threads that use it.
+//
+// Any of them may end a call: the server's close frame, its caller (deadline,
+// TryCancel), the loss of the connection. Whoever moves its state from kOpen to
+// kEnding writes the status and then says kDone; the others come too late.
 
 #ifndef SHMRPC_TRANSPORT_RPC_CLIENT_CALL_H_
 #define SHMRPC_TRANSPORT_RPC_CLIENT_CALL_H_
@@ -7,58 +11,109 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "google/protobuf/message_lite.h"
 #include "shmrpc/status.h"
+#include "transport/link/flow_control.h"
 #include "transport/platform/event.h"
-#include "transport/platform/mapping.h"
+#include "transport/rpc/inbox.h"
 
 namespace shmrpc {
 namespace internal {
 
+// What a channel and a context say about a call.
+struct CallOptions {
+  int64_t deadline_ns = INT64_MAX;  // MonotonicNowNs() scale
+  int max_receive_bytes = -1;       // -1: no limit
+  int max_send_bytes = -1;          // -1: no limit
+};
+
 struct ClientCall {
   enum class State {
-    kWaiting,     // in flight
-    kDelivering,  // the leading thread is writing into this call
-    kDone,        // `status` is final
+    kOpen,    // no status yet
+    kEnding,  // somebody writes it
+    kDone,    // it is final
+  };
+  enum class EndedBy {
+    kServer,  // with a close frame: what came before it can still be read
+    kLoss,    // of the connection: likewise, but Finish does not wait for it
+    kClient,  // cancelled, expired, broken off: nothing is read any more
   };
 
-  ClientCall(google::protobuf::MessageLite* response, int64_t deadline_ns,
-             int max_receive_bytes)
+  // `response`: where the only response goes; null if they are a stream.
+  ClientCall(google::protobuf::MessageLite* response, bool streams,
+             const CallOptions& options)
       : response(response),
-        deadline_ns(deadline_ns),
-        max_receive_bytes(max_receive_bytes) {}
+        streams(streams),
+        deadline_ns(options.deadline_ns),
+        max_receive_bytes(options.max_receive_bytes) {}
 
   bool done() const {
-    // SYNC(call-done): acquire pairs with the release of whoever finished it.
+    // SYNC(call-done): acquire pairs with the release of whoever ended it.
     return state.load(std::memory_order_acquire) == State::kDone;
+  }
+  // The right to end it; true once.
+  bool TryEnd() {
+    State open = State::kOpen;
+    // Relaxed: only decides who ends it. What the ender writes is published by
+    // the store of kDone.
+    return state.compare_exchange_strong(open, State::kEnding,
+                                         std::memory_order_relaxed);
   }
 
   google::protobuf::MessageLite* const response;
+  const bool streams;  // false: unary, one thread, and that one waits at once
   const int64_t deadline_ns;
   const int max_receive_bytes;  // -1: no limit
-  // Where the calling thread sleeps; while the call is registered.
-  std::unique_ptr<platform::Waiter> waiter;
   uint32_t id = 0;
-  bool rang = false;  // the request woke a sleeping server
+  // A frame sent since the last lead woke a sleeping server.
+  std::atomic<bool> rang{false};
 
-  // Changed under the connection's mutex; read without it by done().
-  std::atomic<State> state{State::kWaiting};
+  std::atomic<State> state{State::kOpen};
+  // Written by the ender.
   Status status;
+  EndedBy ended_by = EndedBy::kServer;
+  std::string trailing;  // the close frame's metadata
+  // A response that lies in a block, for the caller to parse itself.
+  std::unique_ptr<ArrivedMessage> late_response;
 
-  // A response that lies in a block: parsed by the calling thread itself.
-  std::shared_ptr<platform::View> block_view;
-  const uint8_t* block_data = nullptr;
-  uint64_t block_bytes = 0;
-  uint32_t block = 0;
+  // Under the connection's mutex. `inbox` also without it by a thread that both
+  // leads and reads this call: nobody else touches it then.
+  Inbox inbox;
+  link::SendWindow window;
+  std::string initial;  // the server's initial metadata
+  bool initial_arrived = false;
+  bool opened = false;  // the open frame was sent: a cancel can follow
+};
 
-  // The request is sent: the calling thread can take the lead. Under the
-  // connection's mutex.
-  bool awaiting = false;
+// A thread that waits for something of a call. Lives on its stack.
+struct ClientWait {
+  enum class For {
+    kEnd,      // and, after a close frame, that everything was read
+    kMessage,  // or that none will come
+    kInitial,  // the initial metadata, or that none will come
+    kCredit,   // room in the window, or the end
+  };
 
-  // Neighbours among the calls in flight. Under the connection's mutex.
-  ClientCall* previous = nullptr;
-  ClientCall* next = nullptr;
+  ClientWait(ClientCall* call, For what) : call(call), what(what) {}
+
+  ClientCall* const call;
+  const For what;
+  std::unique_ptr<platform::Waiter> waiter;
+
+  // kMessage: the message may be parsed into it where it lies, by this thread
+  // as it leads. Then `taken`, and what came of it; or it lies in a block,
+  // which this thread parses after it has let go of the lead.
+  google::protobuf::MessageLite* into = nullptr;
+  bool taken = false;
+  ParseResult parsed = ParseResult::kParsed;
+  std::unique_ptr<ArrivedMessage> block;
+  uint32_t credit = 0;  // to give for it
+
+  // Neighbours among the waits. Under the connection's mutex.
+  ClientWait* previous = nullptr;
+  ClientWait* next = nullptr;
 };
 
 }  // namespace internal

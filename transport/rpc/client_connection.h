@@ -1,9 +1,14 @@
 // A connected client: its calls in flight, and whose thread polls.
 //
 // There is no thread of ours: the calling threads poll the connection
-// themselves. The first one that waits leads: it takes replies off the ring,
-// its own and the others', until its own has come, and passes the lead on when
-// it leaves. The others sleep. So one caller alone never hops between threads.
+// themselves. The first one that waits leads: it takes frames off the ring, its
+// own and the others', until what it waits for has come, and passes the lead on
+// when it leaves. The others sleep. So one caller alone never hops between
+// threads.
+//
+// In three files: client_connection.cc opens and ends calls and sends,
+// client_lead.cc waits and leads, client_delivery.cc takes frames to their
+// calls.
 //
 // Thread rule: any. Ownership: shared by the channel and the calls in flight.
 // Failures: when the server dies, closes or breaks the protocol, every call in
@@ -14,6 +19,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,62 +39,139 @@ namespace internal {
 
 class ClientConnection {
  public:
+  // `on_end`, if not null, is called at most once, on the watching thread, when
+  // the server's process has ended: usable() is false by then. Perhaps before
+  // Connect returns, never once the destructor has. `cancel`, if not null, ends
+  // this Connect with CANCELLED.
   static absl::StatusOr<std::shared_ptr<ClientConnection>> Connect(
-      const link::Address& address, int64_t deadline_ns);
+      const link::Address& address, int64_t deadline_ns,
+      std::function<void()> on_end = nullptr,
+      std::shared_ptr<link::ConnectCancel> cancel = nullptr);
   ~ClientConnection();
 
-  // `*sent` is false if the connection broke before the request left; then it
-  // is safe to try again on another one.
-  Status UnaryCall(const RpcMethod& method, int64_t deadline_ns,
-                   const google::protobuf::MessageLite& request,
-                   uint64_t request_bytes,
-                   google::protobuf::MessageLite* response,
-                   int max_receive_bytes, bool* sent);
+  // --- a call's life
+
+  // Gives the call an id and sends its open frame, with `message` if that is
+  // not null; `last`: none follows. An error: the call is not open, is
+  // forgotten, and nothing was sent. UNAVAILABLE: another connection may do.
+  absl::Status Open(ClientCall* call, const RpcMethod& method,
+                    absl::string_view metadata,
+                    const google::protobuf::MessageLite* message,
+                    uint64_t message_bytes, bool last)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Until the call has ended, by its deadline at the latest, and is forgotten.
+  // Not for one whose Open failed.
+  void AwaitEnd(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends the call on this side and tells the server, unless it has ended.
+  void End(ClientCall* call, const Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends it if its deadline is past. True: it was.
+  bool EndIfExpired(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A response that AwaitEnd left in its block.
+  void ParseLateResponse(ClientCall* call);
+
+  // --- a stream's messages
+
+  // Sends a message, or with null only the word that none follows. Waits for
+  // room in the window. False: the call has ended.
+  bool SendMessage(ClientCall* call,
+                   const google::protobuf::MessageLite* message,
+                   uint64_t message_bytes, bool last)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Takes the next message. False: none will come.
+  bool ReadMessage(ClientCall* call, google::protobuf::MessageLite* message)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Length of the next message. False: none will come.
+  bool PeekMessage(ClientCall* call, uint64_t* size_bytes)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Until the server's initial metadata has come, or a message, or the end.
+  void AwaitInitial(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A copy of what has come of it.
+  std::string InitialMetadata(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // --- the connection
 
   // False once calls can no longer succeed.
   bool usable() const;
 
   // "shm:greeter/1234"
   const std::shared_ptr<const std::string>& peer() const { return peer_; }
+  uint32_t peer_pid() const { return link_.connection->peer().pid; }
 
  private:
   explicit ClientConnection(link::Address address);
 
+  // client_connection.cc
   // `*bound`: the server knows the method's name. False: too many calls.
   bool Register(ClientCall* call, uint32_t method_id, bool* bound)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Unregister(ClientCall* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Bind(const RpcMethod& method) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status SendRequest(const RpcMethod& method, ClientCall* call,
-                           const google::protobuf::MessageLite& request,
-                           uint64_t request_bytes);
-  // Until the call is done or its deadline has passed; unregisters it.
-  void Await(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Lead(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Sleeps on the server's word; false: the deadline has passed.
-  bool Sleep(ClientCall* call, int* naps);
-  void Deliver(const link::Frame& frame, ClientCall* own)
-      ABSL_LOCKS_EXCLUDED(mutex_);
-  Status TakeResponse(const link::Frame& frame, ClientCall* call);
-  Status ParseBlock(ClientCall* call);
-  void PassLead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // True: a cancel must follow.
+  bool NoteOpenedLocked(ClientCall* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SendCancel(uint32_t call_id);
+  void SendCredit(const ClientCall& call, uint32_t credit);
+  // The lead's holder or the caller ends a call; true: a cancel must follow.
+  bool EndLocked(ClientCall* call, const Status& status,
+                 ClientCall::EndedBy ended_by)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailAll(const Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnServerDeath() ABSL_LOCKS_EXCLUDED(mutex_);
   // Why no further frame will come; OK if one may.
   absl::Status EndReason();
+
+  // client_lead.cc
+  // Until what it waits for is there; ends the call at its deadline.
+  void Await(ClientWait* wait) ABSL_LOCKS_EXCLUDED(mutex_);
+  void AwaitLocked(ClientWait* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Ready(const ClientWait& wait) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Lead(ClientWait* wait) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes what has come, without waiting, unless somebody leads.
+  void Pump() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Sleeps on the server's word; false: the deadline has passed.
+  bool Sleep(ClientWait* wait, int* naps);
+  void PassLead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Wakes those of the call's waits that are ready.
+  void WakeReady(const ClientCall& call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // client_delivery.cc: on the thread that leads. `own` is its wait, null if it
+  // waits for nothing. True: `own` is ready.
+  bool Deliver(const link::Frame& frame, ClientWait* own)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  bool DeliverClose(const link::Frame& frame, ClientWait* own)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  bool DeliverMessage(const link::Frame& frame, ClientWait* own)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  bool DeliverCredit(const link::Frame& frame, ClientWait* own)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeInPlace(const link::Frame& frame, ClientWait* own);
+  // What a close frame says; the caller is its ender.
+  void TakeClose(const link::Frame& frame, ClientCall* call);
+  Status TakeResponse(const link::Frame& frame, ClientCall* call);
+  ClientCall* Find(uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Drop(const link::Frame& frame);
 
   const link::Address address_;
   std::shared_ptr<const std::string> peer_;
   link::ClientLink link_;
 
   absl::Mutex mutex_;
-  ClientCall* leader_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  ClientCall* in_flight_ ABSL_GUARDED_BY(mutex_) = nullptr;  // list head
+  bool led_ ABSL_GUARDED_BY(mutex_) = false;
+  ClientWait* leader_ ABSL_GUARDED_BY(mutex_) = nullptr;  // null: it pumps
+  ClientWait* waits_ ABSL_GUARDED_BY(mutex_) = nullptr;   // list head
   // Calls by the low 16 bits of their id; the high 16 bits count reuses.
   std::vector<ClientCall*> slots_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> free_ids_ ABSL_GUARDED_BY(mutex_);
   std::vector<bool> bound_methods_ ABSL_GUARDED_BY(mutex_);
-  // Of calls that have ended. (Not one per thread: a thread_local with a
+  // Of waits that have ended. (Not one per thread: a thread_local with a
   // destructor is not safe with mingw's emulated TLS, which frees it first.)
   std::vector<std::unique_ptr<platform::Waiter>> spare_waiters_
       ABSL_GUARDED_BY(mutex_);

@@ -1,5 +1,6 @@
 #include "shmrpc/client_context.h"
 
+#include "transport/rpc/auth_context.h"
 #include "transport/rpc/metadata_maps.h"
 
 namespace shmrpc {
@@ -7,13 +8,18 @@ namespace shmrpc {
 ClientContext::ClientContext() = default;
 
 ClientContext::~ClientContext() {
-  // The call has ended before; only the group still knows the slot.
   if (parent_ != nullptr) parent_->Remove(&cancel_);
+  // A call that still goes on has lost its context: it ends.
+  cancel_.Abandon();
 }
 
 void ClientContext::AddMetadata(const std::string& key,
                                 const std::string& value) {
   internal::AddPair(key, value, &metadata_, &metadata_complaint_);
+}
+
+std::shared_ptr<const AuthContext> ClientContext::auth_context() const {
+  return internal::LocalAuthContext(peer_pid_);
 }
 
 void ClientContext::TryCancel() { cancel_.Request(); }

@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "gtest/gtest.h"
+#include "transport/link/metadata.h"
 #include "transport/platform/clock.h"
 #include "transport/rpc/context_access.h"
 
@@ -51,10 +53,43 @@ TEST(ClientContext, EveryKindOfDeadlineIsTaken) {
   }
 }
 
+TEST(ClientContext, MetadataTravelsAsAdded) {
+  ClientContext context;
+  context.AddMetadata("x-user", "ada");
+  context.AddMetadata("x-user", "");
+  std::string expected;
+  link::AppendMetadata("x-user", "ada", &expected);
+  link::AppendMetadata("x-user", "", &expected);
+  EXPECT_EQ(ClientContextAccess::metadata(context), expected);
+  EXPECT_EQ(ClientContextAccess::metadata_complaint(context), "");
+}
+
+TEST(ClientContext, IllegalMetadataIsKeptAsAComplaint) {
+  ClientContext context;
+  context.AddMetadata("X-User", "ada");
+  EXPECT_EQ(ClientContextAccess::metadata(context), "");
+  EXPECT_NE(ClientContextAccess::metadata_complaint(context), "");
+}
+
 TEST(ClientContext, MayBeCancelledWithoutACall) {
   ClientContext context;
   context.TryCancel();
   context.TryCancel();
+  EXPECT_TRUE(ClientContextAccess::slot(&context)->requested());
+}
+
+TEST(ClientContext, MetadataOfTheServerIsMadeAMap) {
+  ClientContext context;
+  std::string initial;
+  link::AppendMetadata("x-initial", "1", &initial);
+  std::string trailing;
+  link::AppendMetadata("x-trailing-bin", std::string(3, '\xab'), &trailing);
+  ClientContextAccess::SetInitial(&context, std::move(initial));
+  ClientContextAccess::SetTrailing(&context, std::move(trailing));
+  ASSERT_EQ(context.GetServerInitialMetadata().count("x-initial"), 1u);
+  ASSERT_EQ(context.GetServerTrailingMetadata().count("x-trailing-bin"), 1u);
+  EXPECT_EQ(context.GetServerTrailingMetadata().begin()->second,
+            "\xab\xab\xab");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #ifndef SHMRPC_TRANSPORT_RPC_CONTEXT_ACCESS_H_
 #define SHMRPC_TRANSPORT_RPC_CONTEXT_ACCESS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,6 +12,8 @@
 #include "shmrpc/cancel.h"
 #include "shmrpc/client_context.h"
 #include "shmrpc/server_context.h"
+#include "shmrpc/status.h"
+#include "transport/rpc/metadata_maps.h"
 
 namespace shmrpc {
 namespace internal {
@@ -23,12 +26,47 @@ class ClientContextAccess {
     context->used_ = true;
     return first;
   }
+  // Its own, or that of the call it was made for.
   static int64_t deadline_ns(const ClientContext& context) {
-    return context.deadline_ns_;
+    return std::min(context.deadline_ns_, context.parent_deadline_ns_);
   }
+  static bool wait_for_ready(const ClientContext& context) {
+    return context.wait_for_ready_;
+  }
+  static bool corked(const ClientContext& context) { return context.corked_; }
+  // As it travels.
+  static const std::string& metadata(const ClientContext& context) {
+    return context.metadata_;
+  }
+  // About the first illegal pair; "": none.
+  static const std::string& metadata_complaint(const ClientContext& context) {
+    return context.metadata_complaint_;
+  }
+  static CancelSlot* slot(ClientContext* context) { return &context->cancel_; }
+
   static void set_peer(ClientContext* context,
-                       std::shared_ptr<const std::string> peer) {
+                       std::shared_ptr<const std::string> peer, uint32_t pid) {
     context->peer_ = std::move(peer);
+    context->peer_pid_ = pid;
+  }
+  // Both as they travelled; what cannot be parsed is as if it were not there.
+  static void SetInitial(ClientContext* context, std::string bytes) {
+    if (bytes.empty()) return;
+    context->initial_bytes_ = std::move(bytes);
+    ToMap(context->initial_bytes_, &context->initial_metadata_);
+  }
+  static void SetTrailing(ClientContext* context, std::string bytes) {
+    if (bytes.empty()) return;
+    context->trailing_bytes_ = std::move(bytes);
+    ToMap(context->trailing_bytes_, &context->trailing_metadata_);
+  }
+  static void SetOutcome(ClientContext* context, const Status& status) {
+    if (status.ok()) return;
+    context->debug_error_ = context->peer();
+    context->debug_error_ += context->debug_error_.empty() ? "" : ": ";
+    context->debug_error_ += StatusCodeName(status.error_code());
+    context->debug_error_ += ": ";
+    context->debug_error_ += status.error_message();
   }
 };
 

@@ -17,7 +17,7 @@
 namespace shmrpc {
 namespace internal {
 
-using google::protobuf::MessageLite;
+using MessageLite = google::protobuf::MessageLite;
 
 // Writes `message`, whose ByteSizeLong() has been called since its last change.
 // `to` has room for that many bytes. Call it guarded.

@@ -19,7 +19,7 @@ class TestService : public Service {
  public:
   explicit TestService(std::vector<const char*> names) {
     for (const char* name : names) {
-      AddMethod(MakeUnaryHandler(name, &TestService::Call, this));
+      AddMethod(MakeMethodHandler(name, &TestService::Call, this));
     }
   }
   Status Call(ServerContext*, const StringValue*, StringValue*) {

@@ -100,6 +100,11 @@ std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
                             "InsecureServerCredentials()";
       return nullptr;
     }
+    if (!port.credentials->unusable().empty()) {
+      SHMRPC_LOG(kError) << "server not started: " << port.address << ": "
+                         << port.credentials->unusable();
+      return nullptr;
+    }
     options.addresses.push_back(*std::move(address));
   }
   for (const Service* service : services_) {

@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/wrappers.pb.h"
 #include "gtest/gtest.h"
+#include "shmrpc/auth_context.h"
 #include "shmrpc/server_builder.h"
 #include "transport/link/address.h"
 #include "transport/link/connect.h"
@@ -434,6 +435,7 @@ TEST_F(ServerStreamTest, ReadsWhileAnotherThreadWrites) {
 TEST_F(ServerStreamTest, MetadataTravelsBothWays) {
   service_.bidi = [](ServerContext* context, Stream* stream) {
     const auto& sent = context->client_metadata();
+    EXPECT_TRUE(context->auth_context()->IsPeerAuthenticated());
     EXPECT_EQ(sent.size(), 2u);
     auto found = sent.find("k");
     EXPECT_NE(found, sent.end());

@@ -156,6 +156,10 @@ TEST(GprTime, SumsThatOverflowAreInfinite) {
   ExpectSame(gpr_time_sub(early, late), gpr_inf_past(GPR_TIMESPAN));
   ExpectSame(gpr_time_sub(Real(0, 0), Span(INT64_MIN, 0)), future);
   ExpectSame(gpr_time_sub(Real(-2, 0), Span(INT64_MAX, 0)), past);
+  // What the nanoseconds carry does not bring it back.
+  ExpectSame(gpr_time_sub(Real(INT64_MAX - 1, 0), Span(-5, 1)), future);
+  ExpectSame(gpr_time_add(Real(INT64_MIN + 1, 999999999), Span(-5, 999999999)),
+             past);
 }
 
 TEST(GprTime, InfinityStays) {

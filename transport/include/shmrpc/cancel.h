@@ -15,9 +15,11 @@ namespace internal {
 // What a cancellation ends: a call in flight, or the wait for a connection.
 class Cancellable {
  public:
-  // Any thread; at most once per CancelSlot. Must not destroy the object, nor
-  // call the slot.
+  // Any thread; at most once per CancelSlot, and once more where Orphan does
+  // so. Must not destroy the object, nor call the slot.
   virtual void Cancel() = 0;
+  // The same, and the slot will be gone: do not End it.
+  virtual void Orphan() { Cancel(); }
 
  protected:
   ~Cancellable() = default;
@@ -37,6 +39,8 @@ class CancelSlot {
   void End();
   // Cancels what has begun, or what will begin: the first one does, for good.
   void Request();
+  // The slot's end: whatever still goes on is orphaned. By the calling thread.
+  void Abandon();
   bool requested() const {
     // Relaxed: advice; Begin decides.
     return requested_.load(std::memory_order_relaxed);

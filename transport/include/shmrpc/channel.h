@@ -11,7 +11,9 @@
 // CreateChannel does not connect; the first call does, and reports what is
 // wrong (no server, a bad target) in its status, as gRPC's does. When a server
 // dies the calls in flight end with UNAVAILABLE and the next call connects
-// anew.
+// anew, at once, however often that has failed before. Only GetState(true) and
+// calls that wait for ready make the channel try by itself, with growing pauses
+// (channel_arguments.h), until it is connected or nobody waits any more.
 //
 // Thread rule: a channel serves any number of threads at once. Ownership: stubs
 // and streams share it; the connection closes with the last of them. After
@@ -50,12 +52,19 @@ class ChannelInterface {
  public:
   virtual ~ChannelInterface() = default;
 
-  // The state now. GRPC_CHANNEL_IDLE with `try_to_connect`: starts connecting,
-  // and goes on trying until it succeeds.
+  // The state now. With `try_to_connect`, if it is not GRPC_CHANNEL_READY:
+  // starts connecting, and goes on trying until it succeeds. The death of a
+  // server's process shows at once; that a living one closed the connection, by
+  // the next look. A channel on which no call can succeed (bad target,
+  // credentials that are null or unusable) is in GRPC_CHANNEL_TRANSIENT_FAILURE
+  // for ever, as in gRPC; a parent's channel in a forked child in
+  // GRPC_CHANNEL_SHUTDOWN.
   virtual grpc_connectivity_state GetState(bool try_to_connect) = 0;
 
-  // True as soon as the state is another one than `last_observed`; false if
-  // that has not happened by the deadline. T: as ClientContext::set_deadline.
+  // True as soon as the state is another one than `last_observed`, or has been
+  // since this was called; false if that has not happened by the deadline.
+  // While it waits in GRPC_CHANNEL_READY it looks at the connection each 100
+  // ms. T: as ClientContext::set_deadline.
   template <typename T>
   bool WaitForStateChange(grpc_connectivity_state last_observed, T deadline) {
     return WaitForStateChangeImpl(last_observed,
@@ -102,7 +111,8 @@ class Channel : public ChannelInterface {
 };
 
 // Null credentials give a channel whose every call ends with INVALID_ARGUMENT,
-// "Invalid credentials.".
+// "Invalid credentials."; those for networks (credentials.h), one whose calls
+// end with the same code and their explanation.
 std::shared_ptr<Channel> CreateChannel(
     const std::string& target,
     const std::shared_ptr<ChannelCredentials>& credentials);

@@ -1,7 +1,24 @@
 // Options of a channel, under gRPC's names.
+//
+//   shmrpc::ChannelArguments arguments;
+//   arguments.SetMaxReceiveMessageSize(64 << 20);
+//   arguments.SetInt(shmrpc::GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 200);
+//   auto channel = shmrpc::CreateCustomChannel("shm:greeter", credentials,
+//                                              arguments);
+//
+// As in gRPC, any key may be set; one that means nothing to a local channel is
+// kept and changes nothing. Setting a key again replaces its value.
+//
+// Thread rule: one thread at a time. A channel keeps a copy.
 
 #ifndef SHMRPC_CHANNEL_ARGUMENTS_H_
 #define SHMRPC_CHANNEL_ARGUMENTS_H_
+
+#include <map>
+#include <string>
+#include <variant>
+
+#include "shmrpc/compression.h"
 
 namespace shmrpc {
 
@@ -9,18 +26,57 @@ namespace shmrpc {
 constexpr int kDefaultMaxReceiveMessageBytes = 4 * 1024 * 1024;
 constexpr int kDefaultMaxSendMessageBytes = -1;
 
+// The keys that a channel reads; all take integers. gRPC's own headers define
+// macros of these names with the same text: in a program that includes them
+// first, those are what there is.
+#ifndef GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH
+inline constexpr const char* GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH =
+    "grpc.max_receive_message_length";
+inline constexpr const char* GRPC_ARG_MAX_SEND_MESSAGE_LENGTH =
+    "grpc.max_send_message_length";
+// Between two attempts to reach a server that is not there, while somebody is
+// waiting for it. Defaults: 10 ms at first, 1 s at most, no minimum.
+inline constexpr const char* GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS =
+    "grpc.initial_reconnect_backoff_ms";
+inline constexpr const char* GRPC_ARG_MIN_RECONNECT_BACKOFF_MS =
+    "grpc.min_reconnect_backoff_ms";
+inline constexpr const char* GRPC_ARG_MAX_RECONNECT_BACKOFF_MS =
+    "grpc.max_reconnect_backoff_ms";
+#endif
+
 class ChannelArguments {
  public:
-  // Longest response accepted; a longer one ends the call with
-  // RESOURCE_EXHAUSTED. Default 4 MiB.
-  void SetMaxReceiveMessageSize(int size_bytes) { max_receive_ = size_bytes; }
-  // Longest request sent. Default: no limit.
-  void SetMaxSendMessageSize(int size_bytes) { max_send_ = size_bytes; }
+  void Swap(ChannelArguments& other);
 
+  // Longest response accepted; a longer one ends the call with
+  // RESOURCE_EXHAUSTED. -1: no limit. Default 4 MiB.
+  void SetMaxReceiveMessageSize(int size_bytes);
+  // Longest request sent; -1: no limit, which is the default.
+  void SetMaxSendMessageSize(int size_bytes);
+
+  // What a local channel has no use for: kept, without effect.
+  void SetCompressionAlgorithm(grpc_compression_algorithm algorithm);
+  void SetGrpclbFallbackTimeout(int timeout_ms);
+  void SetUserAgentPrefix(const std::string& prefix);
+  void SetLoadBalancingPolicyName(const std::string& name);
+  void SetServiceConfigJSON(const std::string& json);
+  void SetSslTargetNameOverride(const std::string& name);
+  // "" if it is not set.
+  std::string GetSslTargetNameOverride() const;
+
+  void SetInt(const std::string& key, int value);
+  void SetString(const std::string& key, const std::string& value);
+  // What `value` points to is not owned.
+  void SetPointer(const std::string& key, void* value);
+
+  // The integer under `key`; `otherwise` if there is none.
+  int GetInt(const std::string& key, int otherwise) const;
   int max_receive_message_size() const { return max_receive_; }
   int max_send_message_size() const { return max_send_; }
 
  private:
+  std::map<std::string, std::variant<int, std::string, void*>> values_;
+  // Also among the values; each call reads them.
   int max_receive_ = kDefaultMaxReceiveMessageBytes;
   int max_send_ = kDefaultMaxSendMessageBytes;
 };

@@ -166,7 +166,7 @@ class ClientContext {
   std::string metadata_;            // as it travels
   std::string metadata_complaint_;  // about the first illegal pair
   std::shared_ptr<const std::string> peer_;
-  std::shared_ptr<const AuthContext> auth_context_;  // null: not sent yet
+  uint32_t peer_pid_ = 0;
   internal::CancelSlot cancel_;
 
   // The two maps point into the two strings.

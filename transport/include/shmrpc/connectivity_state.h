@@ -9,8 +9,8 @@ enum grpc_connectivity_state {
   GRPC_CHANNEL_IDLE,               // not connected, nobody needs it
   GRPC_CHANNEL_CONNECTING,         // looking for the server
   GRPC_CHANNEL_READY,              // connected
-  GRPC_CHANNEL_TRANSIENT_FAILURE,  // the last attempt failed; it tries again
-  GRPC_CHANNEL_SHUTDOWN            // will never connect
+  GRPC_CHANNEL_TRANSIENT_FAILURE,  // the last attempt failed
+  GRPC_CHANNEL_SHUTDOWN            // will never connect: made before fork()
 };
 
 }  // namespace shmrpc

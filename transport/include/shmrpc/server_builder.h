@@ -76,7 +76,8 @@ class ServerBuilder {
   ServerBuilder& AddChannelArgument(const std::string& key,
                                     const std::string& value);
 
-  // Null, with an error in the log that says which, if there is no port, an
+  // Null, with an error in the log that says which, if there is no port, a
+  // port's credentials are null or for networks (credentials.h), an
   // address is malformed or held by a living server, a service is null or was
   // registered twice, or the system refuses the memory.
   std::unique_ptr<Server> BuildAndStart();

@@ -3,6 +3,7 @@
 #ifndef SHMRPC_SHMRPC_H_
 #define SHMRPC_SHMRPC_H_
 
+#include "shmrpc/auth_context.h"
 #include "shmrpc/channel.h"
 #include "shmrpc/channel_arguments.h"
 #include "shmrpc/client_context.h"

@@ -1,0 +1,247 @@
+// What has come for which call. Everything here runs on the thread that leads.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "transport/rpc/client_connection.h"
+#include "transport/rpc/message_io.h"
+#include "transport/rpc/status_wire.h"
+
+namespace shmrpc {
+namespace internal {
+namespace {
+
+bool TooLong(uint64_t message_bytes, int limit_bytes) {
+  return limit_bytes >= 0 && message_bytes > static_cast<uint64_t>(limit_bytes);
+}
+
+}  // namespace
+
+bool ClientConnection::Deliver(const link::Frame& frame, ClientWait* own) {
+  switch (frame.fields.kind) {
+    case memory::kFrameClose:
+      return DeliverClose(frame, own);
+    case memory::kFrameMessage:
+      return DeliverMessage(frame, own);
+    case memory::kFrameCredit:
+      return DeliverCredit(frame, own);
+    default:
+      return false;  // ValidateFrame lets no other kind pass
+  }
+}
+
+void ClientConnection::Drop(const link::Frame& frame) {
+  if (frame.in_block()) link_.connection->GiveBackBlock(frame.block);
+}
+
+// --- close
+// ------------------------------------------------------------------
+
+bool ClientConnection::DeliverClose(const link::Frame& frame, ClientWait* own) {
+  if (own != nullptr && !own->call->streams &&
+      own->call->id == frame.fields.call_id) {
+    // The leader's own unary call: no lock needed, and nobody to wake.
+    if (own->call->TryEnd()) {
+      TakeClose(frame, own->call);
+      // SYNC(call-done)
+      own->call->state.store(ClientCall::State::kDone,
+                             std::memory_order_release);
+    } else {
+      Drop(frame);
+    }
+    return own->call->done();
+  }
+  ClientCall* call;
+  {
+    absl::MutexLock lock(&mutex_);
+    call = Find(frame.fields.call_id);
+    // From here its threads wait for us, even past its deadline.
+    if (call != nullptr && !call->TryEnd()) call = nullptr;
+  }
+  if (call == nullptr) {
+    // Nobody waits for it any more.
+    Drop(frame);
+    return false;
+  }
+  TakeClose(frame, call);
+  absl::MutexLock lock(&mutex_);
+  // SYNC(call-done): release; status and response are written.
+  call->state.store(ClientCall::State::kDone, std::memory_order_release);
+  WakeReady(*call);
+  return own != nullptr && Ready(*own);
+}
+
+void ClientConnection::TakeClose(const link::Frame& frame, ClientCall* call) {
+  call->ended_by = ClientCall::EndedBy::kServer;
+  if (frame.fields.metadata_bytes != 0 &&
+      !CopyMetadata(frame, &call->trailing)) {
+    call->status = MemoryGone();
+    return;
+  }
+  if (frame.fields.aux != StatusCode::OK) {
+    call->status = StatusFromWire(frame.fields.aux, call->trailing);
+  }
+  if (call->response != nullptr) {
+    if (call->status.ok()) {
+      call->status = TakeResponse(frame, call);
+    } else {
+      Drop(frame);
+    }
+    return;
+  }
+  if (!frame.has_message()) {
+    Drop(frame);
+    return;
+  }
+  // A server that does not stream answers a client that expects a stream.
+  ArrivedMessage message;
+  if (!KeepMessage(frame, &message)) {
+    call->status = MemoryGone();
+    return;
+  }
+  absl::MutexLock lock(&mutex_);
+  if (!call->inbox.Push(std::move(message))) {
+    link_.connection->Fail(absl::DataLossError(
+        absl::StrCat("server ", *peer_, " sent beyond a call's window")));
+  }
+}
+
+Status ClientConnection::TakeResponse(const link::Frame& frame,
+                                      ClientCall* call) {
+  std::unique_ptr<ArrivedMessage> early;
+  if (call->streams || !call->inbox.empty()) {
+    absl::MutexLock lock(&mutex_);
+    uint32_t credit;
+    if (!call->inbox.empty()) {
+      early = std::make_unique<ArrivedMessage>(call->inbox.Pop(&credit));
+    }
+    if (!call->inbox.empty() || (early != nullptr && frame.has_message())) {
+      Drop(frame);
+      if (early != nullptr) DropArrived(*early, link_.connection.get());
+      return TooManyMessages();
+    }
+  }
+  if (early != nullptr) {
+    Drop(frame);
+    call->late_response = std::move(early);
+    return Status();
+  }
+  if (!frame.has_message()) {
+    Drop(frame);
+    return NoMessage();
+  }
+  if (TooLong(frame.message_bytes, call->max_receive_bytes)) {
+    Drop(frame);
+    return ReceivedTooLarge(frame.message_bytes, call->max_receive_bytes);
+  }
+  if (frame.in_block()) {
+    // Large: the caller parses it itself, without keeping the lead.
+    call->late_response = std::make_unique<ArrivedMessage>();
+    KeepMessage(frame, call->late_response.get());
+    return Status();
+  }
+  switch (ParseMessage(*frame.view, frame.message, frame.message_bytes,
+                       call->response)) {
+    case ParseResult::kParsed:
+      return Status();
+    case ParseResult::kMalformed:
+      return NoMessage();
+    case ParseResult::kFaulted:
+      break;
+  }
+  return MemoryGone();
+}
+
+// --- messages
+// ------------------------------------------------------------------
+
+bool ClientConnection::DeliverMessage(const link::Frame& frame,
+                                      ClientWait* own) {
+  std::string initial;
+  if (frame.initial() && !CopyMetadata(frame, &initial)) return false;
+  const bool in_place =
+      frame.has_message() && own != nullptr && own->into != nullptr &&
+      !own->taken && own->call->id == frame.fields.call_id &&
+      own->call->inbox.empty() &&
+      !TooLong(frame.message_bytes, own->call->max_receive_bytes);
+  ArrivedMessage message;
+  if (in_place) {
+    TakeInPlace(frame, own);
+    if (!frame.initial()) return own->taken;
+  } else if (!frame.has_message()) {
+    Drop(frame);
+  } else if (!KeepMessage(frame, &message)) {
+    return false;  // the link is poisoned: the next look finds it out
+  }
+  bool cancel = false;
+  bool ready;
+  ClientCall* call;
+  {
+    absl::MutexLock lock(&mutex_);
+    call = Find(frame.fields.call_id);
+    // Relaxed: decided under the mutex or not at all.
+    if (call != nullptr && call->state.load(std::memory_order_relaxed) !=
+                               ClientCall::State::kOpen) {
+      call = nullptr;
+    }
+    if (call != nullptr) {
+      if (frame.initial() && !call->initial_arrived) {
+        call->initial = std::move(initial);
+        call->initial_arrived = true;
+      }
+      if (frame.has_message() && !in_place) {
+        if (TooLong(frame.message_bytes, call->max_receive_bytes)) {
+          cancel = EndLocked(
+              call,
+              ReceivedTooLarge(frame.message_bytes, call->max_receive_bytes),
+              ClientCall::EndedBy::kClient);
+        } else if (!call->inbox.Push(std::move(message))) {
+          link_.connection->Fail(absl::DataLossError(
+              absl::StrCat("server ", *peer_, " sent beyond a call's window")));
+        }
+      }
+      WakeReady(*call);
+    }
+    ready = own != nullptr && Ready(*own);
+  }
+  // Still here: nobody wanted it.
+  DropArrived(message, link_.connection.get());
+  if (cancel) SendCancel(frame.fields.call_id);
+  return ready;
+}
+
+void ClientConnection::TakeInPlace(const link::Frame& frame, ClientWait* own) {
+  // This thread leads and reads the call: nobody else touches its inbox.
+  if (!own->call->inbox.Pass(frame.message_bytes, &own->credit)) {
+    link_.connection->Fail(absl::DataLossError(
+        absl::StrCat("server ", *peer_, " sent beyond a call's window")));
+    Drop(frame);
+    return;
+  }
+  own->taken = true;
+  if (frame.in_block()) {
+    own->block = std::make_unique<ArrivedMessage>();
+    KeepMessage(frame, own->block.get());
+    return;
+  }
+  own->parsed = ParseMessage(*frame.view, frame.message, frame.message_bytes,
+                             own->into);
+}
+
+bool ClientConnection::DeliverCredit(const link::Frame& frame,
+                                     ClientWait* own) {
+  absl::MutexLock lock(&mutex_);
+  ClientCall* call = Find(frame.fields.call_id);
+  if (call != nullptr) {
+    if (!call->window.Credit(frame.fields.aux)) {
+      link_.connection->Fail(absl::DataLossError(absl::StrCat(
+          "server ", *peer_, " gave credit for ", frame.fields.aux,
+          " bytes, more than it was sent")));
+    }
+    WakeReady(*call);
+  }
+  return own != nullptr && Ready(*own);
+}
+
+}  // namespace internal
+}  // namespace shmrpc

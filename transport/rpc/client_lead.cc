@@ -1,0 +1,214 @@
+// Whose thread polls: waiting, leading, passing the lead on.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "transport/log/log.h"
+#include "transport/platform/clock.h"
+#include "transport/platform/cpu.h"
+#include "transport/rpc/client_connection.h"
+#include "transport/rpc/status_wire.h"
+
+namespace shmrpc {
+namespace internal {
+namespace {
+
+// How long a caller polls before it sleeps: some tens of microseconds, about
+// the price of a sleep and a wake-up, so that polling at most doubles the wait.
+// Each round looks many times with a pause between; the last ones give the core
+// away after each look.
+constexpr int kPollsPerRound = 50;
+constexpr int kBusyRounds = 8;
+constexpr int kRounds = 100;
+
+// Frames between two looks at the clock while they come without a pause.
+constexpr int kFramesPerClock = 64;
+
+// Looks again after 1, 10, 100 ms, then each second: an event is only a hint.
+constexpr int64_t kNapsNs[] = {1000000, 10000000, 100000000, 1000000000};
+constexpr int kLongestNap = 3;
+
+bool Expired(const ClientCall& call) {
+  return call.deadline_ns != kInfiniteFutureNs &&
+         platform::MonotonicNowNs() >= call.deadline_ns;
+}
+
+}  // namespace
+
+bool ClientConnection::Ready(const ClientWait& wait) const {
+  const ClientCall& call = *wait.call;
+  switch (wait.what) {
+    case ClientWait::For::kEnd:
+      return call.done() &&
+             (call.inbox.empty() || call.response != nullptr ||
+              call.ended_by != ClientCall::EndedBy::kServer);
+    case ClientWait::For::kMessage:
+      return wait.taken || call.done() || !call.inbox.empty();
+    case ClientWait::For::kInitial:
+      return call.initial_arrived || call.done() || !call.inbox.empty();
+    case ClientWait::For::kCredit:
+      break;
+  }
+  return call.done() || call.window.open();
+}
+
+void ClientConnection::WakeReady(const ClientCall& call) {
+  for (ClientWait* wait = waits_; wait != nullptr; wait = wait->next) {
+    if (wait->call == &call && Ready(*wait)) wait->waiter->Interrupt();
+  }
+}
+
+void ClientConnection::PassLead() {
+  for (ClientWait* wait = waits_; wait != nullptr; wait = wait->next) {
+    // One that is ready leaves, and passes the lead on again.
+    if (!Ready(*wait)) {
+      wait->waiter->Interrupt();
+      return;
+    }
+  }
+}
+
+void ClientConnection::Await(ClientWait* wait) {
+  absl::MutexLock lock(&mutex_);
+  AwaitLocked(wait);
+}
+
+void ClientConnection::AwaitLocked(ClientWait* wait) {
+  if (Ready(*wait)) return;
+  ClientCall* call = wait->call;
+  if (spare_waiters_.empty()) {
+    spare_waiters_.push_back(std::make_unique<platform::Waiter>());
+  }
+  // An interrupt that it may still hold ends the first sleep early.
+  wait->waiter = std::move(spare_waiters_.back());
+  spare_waiters_.pop_back();
+  wait->next = waits_;
+  if (waits_ != nullptr) waits_->previous = wait;
+  waits_ = wait;
+  while (!Ready(*wait)) {
+    if (!led_) {
+      led_ = true;
+      leader_ = wait;
+      mutex_.Unlock();
+      Lead(wait);
+      mutex_.Lock();
+      led_ = false;
+      leader_ = nullptr;
+    } else {
+      mutex_.Unlock();
+      wait->waiter->Wait(nullptr, call->deadline_ns);
+      mutex_.Lock();
+    }
+    if (!Ready(*wait) && Expired(*call) &&
+        EndLocked(call, DeadlineExceeded(), ClientCall::EndedBy::kClient)) {
+      mutex_.Unlock();
+      SendCancel(call->id);
+      mutex_.Lock();
+    }
+  }
+  if (wait->next != nullptr) wait->next->previous = wait->previous;
+  (wait->previous != nullptr ? wait->previous->next : waits_) = wait->next;
+  spare_waiters_.push_back(std::move(wait->waiter));
+  if (!led_ && waits_ != nullptr) PassLead();
+}
+
+void ClientConnection::Pump() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (led_) return;
+    led_ = true;
+  }
+  const absl::Status end = EndReason();
+  link::Frame frame;
+  while (link_.connection->Next(&frame)) Deliver(frame, nullptr);
+  if (!end.ok() || link_.connection->broken()) {
+    FailAll(CallStatus(end.ok() ? link_.connection->status() : end));
+  } else {
+    link_.connection->Flush();
+  }
+  absl::MutexLock lock(&mutex_);
+  led_ = false;
+  if (waits_ != nullptr) PassLead();
+}
+
+void ClientConnection::Lead(ClientWait* wait) {
+  link::Connection& connection = *link_.connection;
+  link::Frame frame;
+  // Who had to wake the server sleeps at once: polling would hold a core that
+  // the server may need.
+  int rounds =
+      wait->call->rang.exchange(false, std::memory_order_relaxed) ? kRounds : 0;
+  int naps = 0;
+  for (;;) {
+    // Read before the ring is emptied: what was sent before the end counts.
+    const absl::Status end = EndReason();
+    bool progress = false;
+    for (int taken = 1; connection.Next(&frame); ++taken) {
+      progress = true;
+      if (Deliver(frame, wait)) return;
+      // Others' frames may come without a pause; our deadline holds anyway.
+      if (taken % kFramesPerClock == 0 && Expired(*wait->call)) return;
+    }
+    if (!end.ok() || connection.broken()) {
+      FailAll(CallStatus(end.ok() ? connection.status() : end));
+      return;
+    }
+    // Ended by another thread.
+    if (wait->call->done()) return;
+    connection.Flush();
+    if (progress) rounds = naps = 0;
+    if (rounds == kRounds) {
+      if (!Sleep(wait, &naps)) return;
+      continue;
+    }
+    if (++rounds <= kBusyRounds) {
+      connection.Poll(kPollsPerRound);
+    } else {
+      platform::YieldThread();
+    }
+    if (Expired(*wait->call) && !connection.HasRecord()) return;
+  }
+}
+
+bool ClientConnection::Sleep(ClientWait* wait, int* naps) {
+  link::Connection& connection = *link_.connection;
+  connection.Park();
+  if (connection.HasRecord() || connection.broken() || !EndReason().ok()) {
+    connection.Unpark();
+    return true;
+  }
+  const int nap = std::min(*naps, kLongestNap);
+  const int64_t deadline_ns = wait->call->deadline_ns;
+  const int64_t look_again_ns = platform::MonotonicNowNs() + kNapsNs[nap];
+  const platform::WaitResult result = wait->waiter->Wait(
+      &link_.own_event, std::min(deadline_ns, look_again_ns));
+  connection.Unpark();
+  if (result == platform::WaitResult::kPoisoned) {
+    connection.Fail(absl::DataLossError(
+        absl::StrCat("connection to ", *peer_, ": its shared memory is gone")));
+    return true;
+  }
+  if (result != platform::WaitResult::kTimeout) {
+    *naps = 0;
+    return true;
+  }
+  if (connection.HasRecord()) {
+    // It came just as the nap ended, or its wake-up was lost.
+    SHMRPC_LOG(kInfo) << "connection to " << *peer_
+                      << ": something had come without a wake-up";
+    return true;
+  }
+  if (platform::MonotonicNowNs() >= deadline_ns) return false;
+  // Perhaps it was our own signal that got lost.
+  connection.RingPeer();
+  ++*naps;
+  if (nap == kLongestNap && link::ServerGone(address_, connection.peer())) {
+    connection.Fail(absl::UnavailableError(absl::StrCat(
+        "server ", *peer_, " gave up its name while calls were in flight")));
+  }
+  return true;
+}
+
+}  // namespace internal
+}  // namespace shmrpc

@@ -1,0 +1,272 @@
+#include "transport/rpc/connector.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "shmrpc/time.h"
+#include "transport/platform/clock.h"
+#include "transport/platform/event.h"
+#include "transport/platform/fork.h"
+#include "transport/platform/random.h"
+
+namespace shmrpc {
+namespace internal {
+namespace {
+
+// How long an attempt waits for a server that is there but does not answer the
+// handshake, if no deadline ends it earlier (gRPC's minimum connect time-out).
+constexpr int64_t kConnectTimeoutNs = 20ll * 1000 * 1000 * 1000;
+
+}  // namespace
+
+// A call in Get, on its stack.
+class Connector::Caller final : public Cancellable {
+ public:
+  explicit Caller(std::shared_ptr<Signal> signal)
+      : signal_(std::move(signal)),
+        connect_(std::make_shared<link::ConnectCancel>()) {}
+
+  void Cancel() override {
+    connect_->Cancel();
+    absl::MutexLock lock(&signal_->mutex);
+    signal_->changed.SignalAll();
+  }
+
+  // The attempt that it makes itself: one at most.
+  const std::shared_ptr<link::ConnectCancel>& connect() const {
+    return connect_;
+  }
+  bool cancelled() const { return connect_->cancelled(); }
+
+ private:
+  const std::shared_ptr<Signal> signal_;
+  const std::shared_ptr<link::ConnectCancel> connect_;
+};
+
+Connector::Connector(const link::Address& address,
+                     const ChannelArguments& arguments)
+    : Connector(address.ToString(),
+                [address](int64_t deadline_ns, std::function<void()> on_end,
+                          std::shared_ptr<link::ConnectCancel> cancel) {
+                  return ClientConnection::Connect(address, deadline_ns,
+                                                   std::move(on_end),
+                                                   std::move(cancel));
+                },
+                {BackoffFromArguments(arguments)}) {}
+
+Connector::Connector(const std::string& target, Attempt attempt,
+                     const Options& options)
+    : target_(target),
+      attempt_(std::move(attempt)),
+      options_(options),
+      fork_generation_(platform::ForkGeneration()),
+      signal_(std::make_shared<Signal>()) {}
+
+Connector::~Connector() {
+  if (Inherited()) {
+    // The connection is the parent's, the thread does not exist here, and one
+    // that held a lock of theirs neither: let them be.
+    new Connection(std::move(connection_));
+    new std::thread(std::move(thread_));
+    return;
+  }
+  {
+    absl::MutexLock lock(&signal_->mutex);
+    stop_ = true;
+    if (thread_cancel_ != nullptr) thread_cancel_->Cancel();
+    signal_->changed.SignalAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+bool Connector::Inherited() const {
+  return platform::ForkGeneration() != fork_generation_;
+}
+
+absl::StatusOr<Connector::Connection> Connector::Get(int64_t deadline_ns,
+                                                     bool wait_for_ready,
+                                                     CancelSlot* cancel) {
+  if (Inherited()) {
+    return absl::UnavailableError(absl::StrCat(
+        "channel to ", target_,
+        " was made before fork(); make a new one in the child process"));
+  }
+  {
+    absl::MutexLock lock(&signal_->mutex);
+    if (Usable()) return connection_;
+  }
+  Caller caller(signal_);
+  if (cancel != nullptr && cancel->Begin(&caller)) {
+    return absl::CancelledError("cancelled before it began");
+  }
+  absl::StatusOr<Connection> connection;
+  {
+    absl::MutexLock lock(&signal_->mutex);
+    if (wait_for_ready) ++waiting_;
+    connection = Await(deadline_ns, wait_for_ready, caller);
+    if (wait_for_ready && --waiting_ == 0) signal_->changed.SignalAll();
+  }
+  // Without the mutex: a Cancel that is running wants it.
+  if (cancel != nullptr) cancel->End();
+  return connection;
+}
+
+absl::StatusOr<Connector::Connection> Connector::Await(int64_t deadline_ns,
+                                                       bool wait_for_ready,
+                                                       const Caller& caller) {
+  const uint64_t started_before = started_;
+  // An attempt that began after the call has failed.
+  bool failed = false;
+  for (;;) {
+    if (Usable()) return connection_;
+    if (caller.cancelled()) {
+      return absl::CancelledError(
+          absl::StrCat(target_, ": the wait for it was cancelled"));
+    }
+    if (!failed && last_failed_ > started_before) {
+      failed = true;
+      if (!wait_for_ready) return last_error_;
+    }
+    if (!failed && !connecting_) {
+      failed = true;
+      auto connection = Try(deadline_ns, caller.connect());
+      if (connection.ok() || !wait_for_ready) return connection;
+      continue;
+    }
+    if (platform::MonotonicNowNs() >= deadline_ns) {
+      return absl::DeadlineExceededError(
+          absl::StrCat(target_, ": not connected by the deadline"));
+    }
+    // Perhaps again: it ended when connected, and the connection is lost.
+    if (failed) EnsureThread();
+    Sleep(deadline_ns);
+  }
+}
+
+absl::StatusOr<Connector::Connection> Connector::Try(
+    int64_t deadline_ns, const std::shared_ptr<link::ConnectCancel>& cancel) {
+  connecting_ = true;
+  const uint64_t number = ++started_;
+  Connection lost = std::move(connection_);
+  connection_ = nullptr;
+  Changed();
+  const std::shared_ptr<Signal> signal = signal_;
+  signal_->mutex.Unlock();
+  // Its destructor waits for a callback that wants the mutex.
+  lost = nullptr;
+  const int64_t timeout_ns = platform::MonotonicNowNs() + kConnectTimeoutNs;
+  auto connection = attempt_(
+      std::min(deadline_ns, timeout_ns),
+      [signal] {
+        absl::MutexLock lock(&signal->mutex);
+        signal->changed.SignalAll();
+      },
+      cancel);
+  const bool own_deadline = deadline_ns <= timeout_ns &&
+                            absl::IsDeadlineExceeded(connection.status());
+  signal_->mutex.Lock();
+  connecting_ = false;
+  if (connection.ok()) {
+    connection_ = *connection;
+    failed_ = false;
+    asked_ = false;
+  } else if (!absl::IsCancelled(connection.status())) {
+    failed_ = true;
+    // That this call had no time left is no answer to others.
+    if (!own_deadline) {
+      last_failed_ = number;
+      last_error_ = connection.status();
+    }
+  }
+  Changed();
+  return connection;
+}
+
+bool Connector::Usable() const {
+  return connection_ != nullptr && connection_->usable();
+}
+
+grpc_connectivity_state Connector::Current() const {
+  if (connecting_) return GRPC_CHANNEL_CONNECTING;
+  if (Usable()) return GRPC_CHANNEL_READY;
+  return failed_ ? GRPC_CHANNEL_TRANSIENT_FAILURE : GRPC_CHANNEL_IDLE;
+}
+
+void Connector::Changed() {
+  ++changes_;
+  signal_->changed.SignalAll();
+}
+
+void Connector::Sleep(int64_t deadline_ns) {
+  signal_->changed.WaitWithTimeout(
+      &signal_->mutex,
+      deadline_ns == kInfiniteFutureNs
+          ? absl::InfiniteDuration()
+          : absl::Nanoseconds(deadline_ns - platform::MonotonicNowNs()));
+}
+
+grpc_connectivity_state Connector::State(bool try_to_connect) {
+  if (Inherited()) return GRPC_CHANNEL_SHUTDOWN;
+  absl::MutexLock lock(&signal_->mutex);
+  const grpc_connectivity_state state = Current();
+  if (try_to_connect && state != GRPC_CHANNEL_READY) {
+    asked_ = true;
+    EnsureThread();
+  }
+  return state;
+}
+
+bool Connector::WaitForChange(grpc_connectivity_state last,
+                              int64_t deadline_ns) {
+  if (Inherited()) {
+    if (last != GRPC_CHANNEL_SHUTDOWN) return true;
+    platform::Waiter().Wait(nullptr, deadline_ns);
+    return false;
+  }
+  absl::MutexLock lock(&signal_->mutex);
+  const uint64_t changes_before = changes_;
+  for (;;) {
+    const grpc_connectivity_state state = Current();
+    if (state != last || changes_ != changes_before) return true;
+    const int64_t now_ns = platform::MonotonicNowNs();
+    if (now_ns >= deadline_ns) return false;
+    // Nothing calls us when a living server closes the connection.
+    Sleep(state == GRPC_CHANNEL_READY &&
+                  options_.look_ns < kInfiniteFutureNs - now_ns
+              ? std::min(deadline_ns, now_ns + options_.look_ns)
+              : deadline_ns);
+  }
+}
+
+void Connector::EnsureThread() {
+  if (running_) return;
+  // The one before needs the mutex no more.
+  if (thread_.joinable()) thread_.join();
+  running_ = true;
+  thread_ = std::thread([this] { RunThread(); });
+}
+
+void Connector::RunThread() {
+  Backoff backoff(options_.backoff,
+                  static_cast<uint32_t>(platform::RandomBits()));
+  absl::MutexLock lock(&signal_->mutex);
+  int64_t next_ns = platform::MonotonicNowNs();
+  if (failed_) next_ns += backoff.NextNs();
+  while (!stop_ && !Usable() && (asked_ || waiting_ > 0)) {
+    if (connecting_) {
+      Sleep(kInfiniteFutureNs);
+    } else if (platform::MonotonicNowNs() < next_ns) {
+      Sleep(next_ns);
+    } else {
+      thread_cancel_ = std::make_shared<link::ConnectCancel>();
+      Try(kInfiniteFutureNs, thread_cancel_).IgnoreError();
+      next_ns = platform::MonotonicNowNs() + backoff.NextNs();
+    }
+  }
+  running_ = false;
+}
+
+}  // namespace internal
+}  // namespace shmrpc
