@@ -170,7 +170,19 @@ bool ClientConnection::NoteOpenedLocked(ClientCall* call) {
 
 bool ClientConnection::EndLocked(ClientCall* call, const Status& status,
                                  ClientCall::EndedBy ended_by) {
-  if (!call->TryEnd()) return false;
+  if (!call->TryEnd()) {
+    // A status that lies behind unread messages is not the caller's yet.
+    if (ended_by == ClientCall::EndedBy::kClient && call->done() &&
+        call->ended_by == ClientCall::EndedBy::kServer &&
+        call->response == nullptr && !call->inbox.empty() &&
+        Find(call->id) == call) {
+      call->status = status;
+      call->trailing.clear();
+      call->ended_by = ended_by;
+      WakeReady(*call);
+    }
+    return false;
+  }
   call->status = status;
   call->ended_by = ended_by;
   // SYNC(call-done): release; the status is written.

@@ -195,6 +195,10 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
               call,
               ReceivedTooLarge(frame.message_bytes, call->max_receive_bytes),
               ClientCall::EndedBy::kClient);
+        } else if (call->response != nullptr && !call->inbox.empty()) {
+          // One too many; and nobody would read those that follow.
+          cancel = EndLocked(call, TooManyMessages(),
+                             ClientCall::EndedBy::kClient);
         } else if (!call->inbox.Push(std::move(message))) {
           link_.connection->Fail(absl::DataLossError(
               absl::StrCat("server ", *peer_, " sent beyond a call's window")));
