@@ -234,13 +234,12 @@ PollerThreads::Outcome PollerThreads::StandBy(platform::Waiter* waiter,
     if (on_event) ++standing_on_event_;
     standing_.push_back({waiter, on_event});
   }
-  Outcome outcome =
-      on_event ? Listen(waiter, lead) : WaitInReserve(waiter);
+  Outcome outcome = on_event ? Listen(waiter, lead) : WaitInReserve(waiter);
   absl::MutexLock lock(&mutex_);
   if (on_event) --standing_on_event_;
-  standing_.erase(std::find_if(
-      standing_.begin(), standing_.end(),
-      [waiter](const Standing& s) { return s.waiter == waiter; }));
+  standing_.erase(
+      std::find_if(standing_.begin(), standing_.end(),
+                   [waiter](const Standing& s) { return s.waiter == waiter; }));
   switch (outcome) {
     case Outcome::kLook:
       break;
