@@ -96,6 +96,9 @@ class Connection {
   // Afterwards the caller looks at HasRecord() and PeerClosed() once more.
   void Park();
   void Unpark();
+  // Is the mark of Park still up? The peer takes it down when it rings: whoever
+  // then goes on sleeping parks again, or the next frame rings nobody.
+  bool MarkIsUp();
 
   // The peer said it will use the connection no more.
   bool PeerClosed();

@@ -194,6 +194,15 @@ bool Poller::Sweep(uint64_t* lead, bool scan_parked, bool* progress,
       Drop(i);
       continue;
     }
+    // It may have rung for what was taken meanwhile, or for frames of the
+    // link's own: parked again, with another look, it rings for the next one.
+    if (p->parked && !p->connection->link().MarkIsUp()) {
+      p->connection->link().Park();
+      if (p->connection->link().HasRecord()) {
+        p->connection->link().Unpark();
+        p->parked = false;
+      }
+    }
     p->idle_sweeps = mine ? 0 : p->idle_sweeps + 1;
     if (!p->parked && p->idle_sweeps > kColdSweeps && polled_.size() > 1) {
       p->connection->link().Park();
