@@ -183,8 +183,8 @@ ArenaReceiver::~ArenaReceiver() {
   // In a forked copy they are the parent's.
   if (platform::ForkGeneration() != fork_generation_) return;
   for (uint32_t n = next_segment_; n - next_segment_ < kMaxSegments; ++n) {
-    auto left = platform::NamedMapping::Open(
-        SegmentName(base_name_, side_, n), GuestOptions());
+    auto left = platform::NamedMapping::Open(SegmentName(base_name_, side_, n),
+                                             GuestOptions());
     if (!left.ok()) return;
     left->Unlink();
   }

@@ -135,11 +135,11 @@ absl::Status ClientConnection::Open(
       call->window.Charge(link::MessageCost(message_bytes));
     }
     bool rang = false;
-    sent =
-        message == nullptr
-            ? link_.connection->Send(open, WriteNothing, &rang)
-            : link_.connection->Send(
-                  open, [&](uint8_t* to) { WriteMessage(*message, to); }, &rang);
+    sent = message == nullptr
+               ? link_.connection->Send(open, WriteNothing, &rang)
+               : link_.connection->Send(
+                     open, [&](uint8_t* to) { WriteMessage(*message, to); },
+                     &rang);
     // Relaxed: advice.
     call->rang.store(rang, std::memory_order_relaxed);
   }
@@ -268,9 +268,9 @@ void ClientConnection::FailAll(const Status& status) {
 // --- messages
 // ------------------------------------------------------------------
 
-bool ClientConnection::SendMessage(
-    ClientCall* call, const google::protobuf::MessageLite* message,
-    uint64_t message_bytes, bool last) {
+bool ClientConnection::SendMessage(ClientCall* call,
+                                   const google::protobuf::MessageLite* message,
+                                   uint64_t message_bytes, bool last) {
   if (EndIfExpired(call)) return false;
   // The server may have ended the call, or given credit.
   Pump();

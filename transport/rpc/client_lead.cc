@@ -40,9 +40,8 @@ bool ClientConnection::Ready(const ClientWait& wait) const {
   const ClientCall& call = *wait.call;
   switch (wait.what) {
     case ClientWait::For::kEnd:
-      return call.done() &&
-             (call.inbox.empty() || call.response != nullptr ||
-              call.ended_by != ClientCall::EndedBy::kServer);
+      return call.done() && (call.inbox.empty() || call.response != nullptr ||
+                             call.ended_by != ClientCall::EndedBy::kServer);
     case ClientWait::For::kMessage:
       return wait.taken || call.done() || !call.inbox.empty();
     case ClientWait::For::kInitial:

@@ -135,8 +135,8 @@ TEST_F(Stream, WriterStopsAtTheWindowAndGoesOnWithCredit) {
   constexpr int kMessages = 100;
   const std::string value(100 * 1000, 'v');
   const uint64_t cost = link::MessageCost(Wire(value).size());
-  const int window = static_cast<int>(
-      (memory::kWindowBytes + cost - 1) / cost);  // messages that it takes
+  const int window = static_cast<int>((memory::kWindowBytes + cost - 1) /
+                                      cost);  // messages that it takes
   Serve([&] {
     const uint32_t id = TakeOpen();
     for (int i = 0; i < window; ++i) server_.Take(memory::kFrameMessage);
