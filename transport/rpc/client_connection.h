@@ -73,6 +73,10 @@ class ClientConnection {
   // A response that AwaitEnd left in its block.
   void ParseLateResponse(ClientCall* call);
 
+  // Instead of both: nobody wants the call any more. Ends it, unless it has
+  // ended, and forgets it with all that came.
+  void Abandon(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // --- a stream's messages
 
   // Sends a message, or with null only the word that none follows. Waits for
@@ -81,6 +85,11 @@ class ClientConnection {
                    const google::protobuf::MessageLite* message,
                    uint64_t message_bytes, bool last)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Until what was sent is where the server finds it without our help, or the
+  // call has ended. A thread that goes away with frames in the backlog would
+  // leave them there until the next one comes.
+  void AwaitSent(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Takes the next message. False: none will come.
   bool ReadMessage(ClientCall* call, google::protobuf::MessageLite* message)
@@ -121,6 +130,11 @@ class ClientConnection {
   // The lead's holder or the caller ends a call; true: a cancel must follow.
   bool EndLocked(ClientCall* call, const Status& status,
                  ClientCall::EndedBy ended_by)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same for a call that somebody else has ended: a status behind unread
+  // messages is not the caller's yet.
+  void GiveUpUnread(ClientCall* call, const Status& status,
+                    ClientCall::EndedBy ended_by)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailAll(const Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnServerDeath() ABSL_LOCKS_EXCLUDED(mutex_);
