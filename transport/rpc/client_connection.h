@@ -148,7 +148,7 @@ class ClientConnection {
   bool Ready(const ClientWait& wait) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lead(ClientWait* wait) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Takes what has come, without waiting, unless somebody leads.
+  // Takes some of what has come, without waiting, unless somebody leads.
   void Pump() ABSL_LOCKS_EXCLUDED(mutex_);
   // Sleeps on the server's word; false: the deadline has passed.
   bool Sleep(ClientWait* wait, int* naps);

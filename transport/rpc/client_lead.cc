@@ -25,6 +25,9 @@ constexpr int kRounds = 100;
 // Frames between two looks at the clock while they come without a pause.
 constexpr int kFramesPerClock = 64;
 
+// Frames that a writer takes in passing.
+constexpr int kFramesPerPump = 64;
+
 // Looks again after 1, 10, 100 ms, then each second: an event is only a hint.
 constexpr int64_t kNapsNs[] = {1000000, 10000000, 100000000, 1000000000};
 constexpr int kLongestNap = 3;
@@ -128,8 +131,14 @@ void ClientConnection::Pump() {
   }
   const absl::Status end = EndReason();
   link::Frame frame;
-  while (link_.connection->Next(&frame)) Deliver(frame, nullptr);
-  if (!end.ok() || link_.connection->broken()) {
+  int taken = 0;
+  while (taken < kFramesPerPump && link_.connection->Next(&frame)) {
+    ++taken;
+    Deliver(frame, nullptr);
+  }
+  // More may have come before the end.
+  const bool emptied = taken < kFramesPerPump;
+  if (emptied && (!end.ok() || link_.connection->broken())) {
     FailAll(CallStatus(end.ok() ? link_.connection->status() : end));
   } else {
     link_.connection->Flush();

@@ -490,6 +490,21 @@ TEST_F(Stream, WhatWasWrittenArrivesIfTheClientThenDoesNothing) {
   serving_.join();
 }
 
+TEST_F(Stream, WriteTakesSomeOfWhatHasComeInPassingNotAll) {
+  Serve([&] {
+    TakeOpen();
+    // Credit that nobody asked for: late, as far as anyone can tell.
+    for (uint32_t i = 1; i <= 1000; ++i) server_.Credit(i << 16 | 0xffff, 1);
+  });
+  ClientStream& stream = Start();
+  serving_.join();
+  EXPECT_TRUE(stream.Write(Value("w"), {}));
+  // A server that goes on like this must not keep the writer for ever. Here it
+  // has not even taken the quarter of the ring that it gives back at once.
+  EXPECT_EQ(server_.link().page()->ring[memory::kServerSide].consumed.load(),
+            0u);
+}
+
 TEST_F(Stream, DroppedStreamGivesItsResponseBack) {
   Serve([&] {
     // Long enough for a block.
