@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "transport/log/log.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/event.h"
 #include "transport/platform/fork.h"
@@ -23,10 +24,8 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   raw->core_.max_receive_bytes = options.max_receive_bytes;
   raw->core_.max_send_bytes = options.max_send_bytes;
   raw->core_.address = options.addresses[0].ToString();
-  for (const Service* service : options.services) {
-    absl::Status added = raw->core_.methods.AddService(*service);
-    if (!added.ok()) return added;
-  }
+  const absl::Status added = raw->AddServices(options);
+  if (!added.ok()) return added;
   auto lobby = link::Lobby::Create(options.addresses, {});
   if (!lobby.ok()) return lobby.status();
   raw->lobby_ = *std::move(lobby);
@@ -57,6 +56,24 @@ LocalServer::~LocalServer() {
 
 bool LocalServer::Inherited() const {
   return platform::ForkGeneration() != fork_generation_;
+}
+
+absl::Status LocalServer::AddServices(const ServerOptions& options) {
+  for (const Service* service : options.services) {
+    absl::Status added = core_.methods.AddService(*service);
+    if (!added.ok()) return added;
+  }
+  if (!options.health_service) return absl::OkStatus();
+  health_ = absl::make_unique<HealthService>();
+  // As in gRPC, the program's own comes first.
+  for (const auto& handler : health_->methods()) {
+    if (core_.methods.Find(handler->name()) == nullptr) continue;
+    SHMRPC_LOG(kWarning) << "the default health service is not served: a "
+                            "registered service has "
+                         << handler->name();
+    return absl::OkStatus();
+  }
+  return core_.methods.AddService(*health_);
 }
 
 absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
@@ -91,6 +108,8 @@ void LocalServer::ShutdownBy(int64_t deadline_ns) {
     }
     phase_ = Phase::kDraining;
   }
+  // Who watches hears of it first; a watch has no end of its own to wait for.
+  if (health_ != nullptr) health_->EndWatches();
   if (!core_.Drain()) {
     poller_->EndCalls(Status(StatusCode::UNAVAILABLE, "Cancelling all calls"));
     core_.AwaitCalls();

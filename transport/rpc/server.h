@@ -15,6 +15,7 @@
 #include "transport/link/accept.h"
 #include "transport/link/address.h"
 #include "transport/link/lobby.h"
+#include "transport/rpc/health_service.h"
 #include "transport/rpc/poller.h"
 #include "transport/rpc/server_connection.h"
 
@@ -27,6 +28,7 @@ struct ServerOptions {
   int max_receive_bytes = 0;  // -1: no limit
   int max_send_bytes = 0;     // -1: no limit
   int max_threads = 1;        // that run handlers
+  bool health_service = false;
 };
 
 class LocalServer final : public Server {
@@ -37,16 +39,21 @@ class LocalServer final : public Server {
   ~LocalServer() override;
 
   void Wait() override ABSL_LOCKS_EXCLUDED(mutex_);
+  HealthCheckServiceInterface* GetHealthCheckService() const override {
+    return health_.get();
+  }
 
  private:
   LocalServer();
   void ShutdownBy(int64_t deadline_ns) override ABSL_LOCKS_EXCLUDED(mutex_);
   // This is a forked copy: threads, names and connections are the parent's.
   bool Inherited() const;
+  absl::Status AddServices(const ServerOptions& options);
   absl::Status OnAccepted(link::Acceptor::Accepted accepted);
   void AwaitDelivery();
 
   const uint32_t fork_generation_;
+  std::unique_ptr<HealthService> health_;  // may be null
   ServerCore core_;
   // In this order: each is used by the ones after it.
   std::unique_ptr<link::Lobby> lobby_;

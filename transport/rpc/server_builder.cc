@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "shmrpc/health_check_service_interface.h"
 #include "transport/log/log.h"
 #include "transport/rpc/server.h"
 
@@ -82,6 +83,7 @@ std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
   options.max_receive_bytes = max_receive_;
   options.max_send_bytes = max_send_;
   options.max_threads = max_threads_;
+  options.health_service = DefaultHealthCheckServiceEnabled();
   if (ports_.empty()) {
     SHMRPC_LOG(kError) << "server not started: it has no port; call "
                           "AddListeningPort(\"shm:NAME\", ...)";

@@ -10,6 +10,8 @@
 
 namespace shmrpc {
 
+class HealthCheckServiceInterface;
+
 class Server {
  public:
   // Shuts down first, if that has not happened.
@@ -31,6 +33,10 @@ class Server {
 
   // Returns once the server was shut down, by another thread.
   virtual void Wait() = 0;
+
+  // The server's; null unless it was built while
+  // DefaultHealthCheckServiceEnabled(). See health_check_service_interface.h.
+  virtual HealthCheckServiceInterface* GetHealthCheckService() const = 0;
 
  protected:
   Server() = default;

@@ -8,6 +8,7 @@
 #include "shmrpc/channel_arguments.h"
 #include "shmrpc/client_context.h"
 #include "shmrpc/credentials.h"
+#include "shmrpc/health_check_service_interface.h"
 #include "shmrpc/log.h"
 #include "shmrpc/server.h"
 #include "shmrpc/server_builder.h"
