@@ -110,9 +110,9 @@ Window MeasureAsleep(benchmark::State& state,
   }
   std::vector<double> seconds;
   const size_t count = std::max<size_t>(
-      3, static_cast<size_t>(WindowSeconds() / std::chrono::duration<double>(
-                                                   kAsleepPeriod)
-                                                   .count()));
+      3, static_cast<size_t>(
+             WindowSeconds() /
+             std::chrono::duration<double>(kAsleepPeriod).count()));
   auto due = Clock::now();
   while (seconds.size() < count) {
     // From now on, if a call took longer than a period: never two in a row.

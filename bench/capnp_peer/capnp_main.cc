@@ -117,7 +117,9 @@ class Peer {
   }
 
   Client* client() { return client_.get(); }
-  std::unique_ptr<Client> NewClient() { return std::make_unique<Client>(path_); }
+  std::unique_ptr<Client> NewClient() {
+    return std::make_unique<Client>(path_);
+  }
 
  private:
   const std::string path_ = "/tmp/" + UniqueName();
@@ -147,8 +149,7 @@ Window WriteFor(benchmark::State& state, double seconds,
   } while (elapsed_s() < seconds);
   const auto arrived = client->Summarize();
   window.seconds = elapsed_s();
-  if (arrived ==
-      std::make_pair(window.count, window.count * payload.size())) {
+  if (arrived == std::make_pair(window.count, window.count * payload.size())) {
     return window;
   }
   Fail(state, "the reader has seen other messages than were written");

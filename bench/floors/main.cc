@@ -1,4 +1,5 @@
-// All floors and raw echoes in one program; each benchmark forks its own second process.
+// All floors and raw echoes in one program; each benchmark forks its own second
+// process.
 
 #include "bench/floors/floors.h"
 #include "bench/scenario.h"

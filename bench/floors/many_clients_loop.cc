@@ -99,10 +99,9 @@ Window Measure(benchmark::State& state, int count) {
   std::vector<Client*> clients;
   const double window_s = WindowSeconds();
   for (int i = 0; i < count; ++i) {
-    processes.push_back(
-        std::make_unique<TwoProcesses>(sizeof(Client), [=](void* memory) {
-          Call(static_cast<Client*>(memory), window_s);
-        }));
+    processes.push_back(std::make_unique<TwoProcesses>(
+        sizeof(Client),
+        [=](void* memory) { Call(static_cast<Client*>(memory), window_s); }));
     clients.push_back(static_cast<Client*>(processes.back()->memory()));
     if (!processes.back()->ok()) Fail(state, processes.back()->error());
   }

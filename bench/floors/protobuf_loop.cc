@@ -3,7 +3,8 @@
 //
 // Per call, with both processes spinning:
 //
-// * client: build the request, serialize it straight into shared memory, publish
+// * client: build the request, serialize it straight into shared memory,
+// publish
 // * server: parse it straight out of shared memory, copy its payload into a
 //   response, serialize that straight into shared memory, publish
 // * client: parse the response straight out of shared memory
@@ -11,9 +12,9 @@
 // Each direction has one slot, allocated and resident up front.
 //
 // For a stream's ping-pong there is nothing else to do by hand: the same loop
-// stands there, too. floor_protobuf makes fresh message objects for every call, as stubs and
-// servers do. floor_protobuf_reused keeps one request and one response on each
-// side for all calls, so that their strings keep their memory.
+// stands there, too. floor_protobuf makes fresh message objects for every call,
+// as stubs and servers do. floor_protobuf_reused keeps one request and one
+// response on each side for all calls, so that their strings keep their memory.
 
 #include <cstdint>
 #include <string>

@@ -47,8 +47,7 @@ bool MakeSockets(Ends* here, Ends* there) {
 
 bool ReadAll(int descriptor, std::string* bytes) {
   for (size_t done = 0; done < bytes->size();) {
-    const ssize_t n =
-        read(descriptor, &(*bytes)[done], bytes->size() - done);
+    const ssize_t n = read(descriptor, &(*bytes)[done], bytes->size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     done += static_cast<size_t>(n);

@@ -170,9 +170,9 @@ void RegisterClientScenarios(Peer* peer) {
                      return MeasureClients(state, clients, peer);
                    });
   }
-  RegisterWindow(
-      "connect", peer->name(), "", 0,
-      [=](benchmark::State& state) { return MeasureConnect(state, peer); });
+  RegisterWindow("connect", peer->name(), "", 0, [=](benchmark::State& state) {
+    return MeasureConnect(state, peer);
+  });
 }
 
 }  // namespace bench

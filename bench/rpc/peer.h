@@ -71,9 +71,10 @@ class Peer {
 
 // True if this process was started as a server or a client, and has been one.
 // `answer`: what a server replies to a line from the process that started it.
-bool PlayRole(int argc, char** argv, int* exit_code,
-              const std::function<std::string(const std::string&)>& answer =
-                  [](const std::string&) { return ""; });
+bool PlayRole(
+    int argc, char** argv, int* exit_code,
+    const std::function<std::string(const std::string&)>& answer =
+        [](const std::string&) { return ""; });
 
 // One unary call with new context and `request`; "" or what went wrong. The
 // reply must be as long as the request and, with `compare`, the same.

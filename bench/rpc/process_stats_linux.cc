@@ -45,8 +45,7 @@ int64_t ContextSwitches(uint32_t pid) {
 
 Memory MemoryOf(uint32_t pid) {
   Memory memory;
-  memory.anonymous_bytes =
-      1024 * Field(Directory(pid) + "/status", "RssAnon:");
+  memory.anonymous_bytes = 1024 * Field(Directory(pid) + "/status", "RssAnon:");
   // How far each object is mapped: parts of one may be, or the same part twice.
   std::map<uint64_t, int64_t> end_by_inode;
   std::ifstream maps(Directory(pid) + "/maps");

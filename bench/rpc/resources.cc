@@ -26,8 +26,7 @@ double SecondsSince(Clock::time_point start) {
 }
 
 // Calls of a client that keeps its messages, for `seconds`.
-Window CallFor(benchmark::State& state, double seconds,
-               BenchEcho::Stub* stub) {
+Window CallFor(benchmark::State& state, double seconds, BenchEcho::Stub* stub) {
   EchoMessage request, response;
   request.set_payload(Payload(kBytes));
   Window window;
@@ -67,8 +66,8 @@ Window MeasureWakeups(benchmark::State& state, Peer* peer) {
   auto client = peer->NewClient();
   if (client->ReadLine() != "ready") return {};
   // Whatever a call leaves to be done is not idleness.
-  std::this_thread::sleep_for(std::chrono::duration<double>(
-      std::min(1.0, WindowSeconds())));
+  std::this_thread::sleep_for(
+      std::chrono::duration<double>(std::min(1.0, WindowSeconds())));
   const int64_t server_before = ContextSwitches(peer->server()->pid());
   const int64_t client_before = ContextSwitches(client->pid());
   std::this_thread::sleep_for(std::chrono::duration<double>(WindowSeconds()));
@@ -82,8 +81,8 @@ Window MeasureWakeups(benchmark::State& state, Peer* peer) {
       static_cast<double>(server - server_before);
   state.counters["client_wakeups"] =
       static_cast<double>(of_client - client_before);
-  state.counters["wakeups"] = static_cast<double>(
-      server - server_before + of_client - client_before);
+  state.counters["wakeups"] =
+      static_cast<double>(server - server_before + of_client - client_before);
   return {WindowSeconds(), 1};
 }
 
@@ -100,7 +99,8 @@ Window MeasureMemory(benchmark::State& state, Peer* peer) {
   request.set_payload(Payload(kBytes));
   const auto connect = [&] {
     stubs.push_back(BenchEcho::NewStub(peer->NewChannel()));
-    const std::string error = Call(stubs.back().get(), request, &response, true);
+    const std::string error =
+        Call(stubs.back().get(), request, &response, true);
     if (!error.empty()) Fail(state, error);
     return error.empty();
   };
@@ -122,9 +122,9 @@ Window MeasureMemory(benchmark::State& state, Peer* peer) {
   const double of_client =
       each(client_before.anonymous_bytes, client_after.anonymous_bytes);
   // The same objects are mapped on both sides.
-  const double shared = std::max(
-      each(server_before.shm_bytes, server_after.shm_bytes),
-      each(client_before.shm_bytes, client_after.shm_bytes));
+  const double shared =
+      std::max(each(server_before.shm_bytes, server_after.shm_bytes),
+               each(client_before.shm_bytes, client_after.shm_bytes));
   state.counters["server_bytes"] = of_server;
   state.counters["client_bytes"] = of_client;
   state.counters["shared_bytes"] = shared;
@@ -164,8 +164,7 @@ Window MeasureAllocations(benchmark::State& state, Peer* peer) {
   EchoMessage request, response;
   request.set_payload(Payload(kBytes));
   const auto call = [&] {
-    const std::string error =
-        Call(peer->stub(), request, &response, false);
+    const std::string error = Call(peer->stub(), request, &response, false);
     if (!error.empty()) Fail(state, error);
     return error.empty();
   };
@@ -179,16 +178,19 @@ Window MeasureAllocations(benchmark::State& state, Peer* peer) {
     if (!call()) return {};
   }
   const double seconds = SecondsSince(start);
-  const int64_t client = AllocationCount() - client_before;
-  const int64_t server = AllocationsOfServer(peer) - server_before -
-                         (server_before - asked);
+  const double client = AllocationCount() - client_before;
+  const double server =
+      AllocationsOfServer(peer) - server_before - (server_before - asked);
   const double messages = AllocationsOfMessages(kCalls);
-  state.counters["client"] = static_cast<double>(client) / kCalls;
-  state.counters["server"] = static_cast<double>(server) / kCalls;
-  state.counters["server_messages"] = messages / kCalls;
-  // A server that keeps messages may do with less than fresh ones take.
-  state.counters["beyond_messages"] =
-      (client + std::max(0.0, server - messages)) / kCalls;
+  const auto each = [](double count) { return count / kCalls; };
+  state.counters["client"] = each(client);
+  state.counters["server"] = each(server);
+  state.counters["server_messages"] = each(messages);
+  // A client's messages are kept and take nothing more; a server that keeps
+  // its own may do with less than fresh ones take.
+  state.counters["client_beyond_messages"] = each(client);
+  state.counters["server_beyond_messages"] =
+      each(std::max(0.0, server - messages));
   return {seconds, kCalls};
 }
 
@@ -203,9 +205,9 @@ void RegisterResourceScenarios(Peer* peer) {
   }
   const auto add = [peer](const char* scenario,
                           Window (*measure)(benchmark::State&, Peer*)) {
-    RegisterWindow(
-        scenario, peer->name(), "", 0,
-        [=](benchmark::State& state) { return measure(state, peer); });
+    RegisterWindow(scenario, peer->name(), "", 0, [=](benchmark::State& state) {
+      return measure(state, peer);
+    });
   };
   add("idle_wakeups", MeasureWakeups);
   add("idle_memory", MeasureMemory);

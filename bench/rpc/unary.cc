@@ -82,10 +82,9 @@ void RegisterUnaryScenarios(Peer* peer) {
   RegisterUnaryEcho(peer->name(), [=](benchmark::State& state, size_t bytes) {
     MeasureUnaryEcho(state, bytes, Messages::kFresh, peer);
   });
-  RegisterWindow("asleep_echo", peer->name(), "", 0,
-                 [=](benchmark::State& state) {
-                   return MeasureAsleepEcho(state, peer);
-                 });
+  RegisterWindow(
+      "asleep_echo", peer->name(), "", 0,
+      [=](benchmark::State& state) { return MeasureAsleepEcho(state, peer); });
 }
 
 void RegisterUnaryVariants(Peer* peer) {
