@@ -1,8 +1,20 @@
 """What the project promises, checked where a run measured what it takes."""
 
 import units
+from results import join, split
 
 AT_MOST, AT_LEAST = "at most", "at least"
+
+
+def _readable(name):
+    """unary_echo/shmrpc/1048576 -> unary_echo/shmrpc/1 MiB"""
+    scenario, peer, argument = split(name)
+    large = argument.isdigit() and int(argument) >= 1024
+    return join(scenario, peer, units.size(int(argument)) if large else argument)
+
+
+def _kib(value):
+    return "%.3g KiB" % (value / 1024)
 
 
 class Ratio:
@@ -12,7 +24,7 @@ class Ratio:
         self.name, self.base, self.relation, self.bound = name, base, relation, bound
 
     def text(self):
-        return "%s / %s" % (self.name, self.base)
+        return "%s / %s" % (_readable(self.name), _readable(self.base))
 
     def measure(self, results):
         return results.ratio(self.name, self.base)
@@ -23,16 +35,15 @@ class Ratio:
 class Counter:
     """A figure that a benchmark reports beside its time."""
 
-    def __init__(self, name, counter, relation, bound):
+    def __init__(self, name, counter, relation, bound, show="{:.3g}".format):
         self.name, self.counter, self.relation, self.bound = name, counter, relation, bound
+        self.show = show
 
     def text(self):
         return "%s %s" % (self.name, self.counter)
 
     def measure(self, results):
         return results.median(self.name, self.counter)
-
-    show = staticmethod("{:.3g}".format)
 
 
 def _goals():
@@ -65,7 +76,7 @@ def _goals():
     yield Counter("idle_wakeups/shmrpc", "server_wakeups", AT_MOST, 0)
     yield Counter("idle_wakeups/shmrpc", "client_wakeups", AT_MOST, 0)
     yield Ratio("connect/grpc_unix", "connect/shmrpc", AT_LEAST, 4)
-    yield Counter("idle_memory/shmrpc", "bytes_per_connection", AT_MOST, 256 << 10)
+    yield Counter("idle_memory/shmrpc", "bytes_per_connection", AT_MOST, 256 << 10, _kib)
     # One in a thousand calls may still grow a table.
     yield Counter("allocations/shmrpc", "client_beyond_messages", AT_MOST, 0.001)
     yield Counter("allocations/shmrpc", "server_beyond_messages", AT_MOST, 0.001)
@@ -78,8 +89,8 @@ def _verdict(goal, value):
     met = value <= goal.bound if goal.relation == AT_MOST else value >= goal.bound
     if met:
         return "met"
-    if goal.bound == 0:
-        return "MISSED"
+    if goal.bound < 0.01:
+        return "MISSED"  # as good as zero: there is no share to name
     if goal.relation == AT_MOST and value > 2 * goal.bound:
         return "MISSED (%.2g times too much)" % (value / goal.bound)
     return "MISSED by %.0f %%" % (100 * abs(value / goal.bound - 1))

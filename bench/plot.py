@@ -91,7 +91,7 @@ def svg(results, about, scenario="unary_echo"):
         'font-family="sans-serif" font-size="12">' % (_WIDTH, _HEIGHT),
         '<rect width="100%" height="100%" fill="white"/>',
         _text(_LEFT, 20, "%s: time of one call by payload size" % scenario, 'font-size="15"'),
-        _text(_LEFT, 37, "%s, %s cores; %s; commit %s" % (
+        _text(_LEFT, 37, "%s, cores: %s; %s; commit %s" % (
             about["cpu"], about["cores"], about["os"], about["commit"]), 'fill="#777"'),
     ]
     out += _grid(x_axis, y_axis)
