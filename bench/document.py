@@ -14,20 +14,22 @@ def write(path, text):
         out.write(text)
 
 
-def with_figures(page, text):
-    """`page` with `text` for its figures."""
+def with_figures(page, text, picture):
+    """`page` with `text` and the file `picture` (or "") for its figures."""
     before, begin, rest = page.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not begin or not end:
         raise ValueError("%s lacks the lines '%s' and '%s'" % (_PAGE, _BEGIN, _END))
-    return "%s%s\n```\n%s```\n%s%s" % (before, begin, text, end, after)
+    image = "![time of one call by payload size, a line per peer](%s)\n\n" % picture
+    return "%s%s\n\n%s```\n%s```\n\n%s%s" % (
+        before, begin, image if picture else "", text, end, after)
 
 
-def update(root, text, picture):
+def update(root, text, svg):
     """The figures of docs/performance.md, and the picture it shows if there is one."""
     path = os.path.join(root, _PAGE)
     with open(path, encoding="utf-8") as page:
-        new = with_figures(page.read(), text)
+        new = with_figures(page.read(), text, os.path.basename(_PICTURE) if svg else "")
     write(path, new)
-    if picture:
-        write(os.path.join(root, _PICTURE), picture)
+    if svg:
+        write(os.path.join(root, _PICTURE), svg)

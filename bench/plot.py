@@ -86,13 +86,15 @@ def svg(results, about, scenario="unary_echo"):
     points = [p for of_peer in series.values() for p in of_peer]
     x_axis = _Axis([b for b, _ in points], 4, _LEFT, _WIDTH - _RIGHT)
     y_axis = _Axis([ns for _, ns in points], 10, _HEIGHT - _BOTTOM, _TOP)
+    busy = any(split(n)[0] == scenario and results.median(n)[1] == 0 for n in results.names())
     out = [
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" '
         'font-family="sans-serif" font-size="12">' % (_WIDTH, _HEIGHT),
         '<rect width="100%" height="100%" fill="white"/>',
         _text(_LEFT, 20, "%s: time of one call by payload size" % scenario, 'font-size="15"'),
-        _text(_LEFT, 37, "%s, cores: %s; %s; commit %s" % (
-            about["cpu"], about["cores"], about["os"], about["commit"]), 'fill="#777"'),
+        _text(_LEFT, 37, "%s, cores: %s; %s; commit %s%s" % (
+            about["cpu"], about["cores"], about["os"], about["commit"],
+            "; BUSY MACHINE" if busy else ""), 'fill="#777" font-size="11"'),
     ]
     out += _grid(x_axis, y_axis)
     labels = _label_positions(

@@ -106,6 +106,11 @@ class PlotTest(unittest.TestCase):
                            unary_echo__floor_wake__64=[1])
         picture = xml.dom.minidom.parseString(plot.svg(results, _ABOUT))
         self.assertEqual(len(picture.getElementsByTagName("polyline")), 2)
+        self.assertNotIn("BUSY", picture.toxml())
+
+    def test_says_that_the_machine_was_busy(self):
+        results = _results(unary_echo__shmrpc__64=[100], unary_echo__shmrpc__4096=[(200, 1.0)])
+        self.assertIn("BUSY MACHINE", plot.svg(results, _ABOUT))
 
     def test_one_size_is_no_picture(self):
         self.assertEqual(plot.svg(_results(unary_echo__shmrpc__64=[100]), _ABOUT), "")
@@ -114,15 +119,16 @@ class PlotTest(unittest.TestCase):
 class DocumentTest(unittest.TestCase):
     def test_figures_replace_figures(self):
         page = "a\n%s\nold\n%s\nb\n" % (document._BEGIN, document._END)
-        new = document.with_figures(page, "new\n")
+        new = document.with_figures(page, "new\n", "p.svg")
         self.assertIn("```\nnew\n```", new)
+        self.assertIn("(p.svg)", new)
         self.assertNotIn("old", new)
-        self.assertEqual(document.with_figures(new, "new\n"), new)
+        self.assertEqual(document.with_figures(new, "new\n", "p.svg"), new)
         self.assertTrue(new.startswith("a\n") and new.endswith("\nb\n"))
 
     def test_page_without_its_lines_is_an_error(self):
         with self.assertRaises(ValueError):
-            document.with_figures("a", "b")
+            document.with_figures("a", "b", "")
 
 
 if __name__ == "__main__":
