@@ -1,5 +1,7 @@
-// Server::Shutdown: lets calls in flight end, takes no new ones, frees names.
+// Server::Shutdown: lets calls in flight end, or cancels them at its deadline;
+// takes no new ones, frees names.
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -8,6 +10,8 @@
 #include "gtest/gtest.h"
 #include "tests/support/client.h"
 #include "tests/support/pattern.h"
+#include "tests/support/script.h"
+#include "tests/support/scripted.h"
 #include "tests/support/server_process.h"
 
 namespace shmrpc {
@@ -162,6 +166,134 @@ TEST(Shutdown, WhileThreadsKeepCallingAccountsForEveryCall) {
   server.AwaitDown();
   for (std::thread& t : threads) t.join();
 }
+
+TEST(Shutdown, LetsStreamsGoOnUntilTheyEnd) {
+  ScriptedServer server;
+  HandlerScript script;
+  script.Echo();
+  ClientContext context;
+  script.AddTo(&context);
+  auto stream = server.stub->Bidi(&context);
+  Item item;
+  EXPECT_TRUE(stream->Write(ItemOf(10)));
+  EXPECT_TRUE(stream->Read(&item));
+  server.process.BeginShutdown();
+  // Until it has begun, new calls are served.
+  Status refused;
+  do {
+    ClientContext new_context;
+    HandlerScript new_script;
+    new_script.AddTo(&new_context);
+    refused = MakeCall(server.stub.get(), CallKind::kServerStream, &new_context)
+                  .status;
+  } while (refused.ok());
+  EXPECT_EQ(refused.error_code(), UNAVAILABLE);
+  for (const size_t size : {100, 20000, 3000000}) {
+    EXPECT_TRUE(stream->Write(ItemOf(size, 1)));
+    EXPECT_TRUE(stream->Read(&item));
+    EXPECT_TRUE(IsItemOf(item, size, 1));
+  }
+  EXPECT_TRUE(stream->WritesDone());
+  EXPECT_FALSE(stream->Read(&item));
+  EXPECT_TRUE(IsOk(stream->Finish()));
+  server.process.AwaitDown();
+}
+
+class ShutdownByDeadline : public ::testing::TestWithParam<CallKind> {};
+
+TEST_P(ShutdownByDeadline, CancelsCallsThatAreStillInFlight) {
+  ScriptedServer server;
+  HandlerScript script;
+  script.UntilCancelled().Return(ABORTED, "too late");
+  ClientContext context;
+  script.AddTo(&context);
+  CallResult result;
+  std::thread caller(
+      [&] { result = MakeCall(server.stub.get(), GetParam(), &context); });
+  script.AwaitStart(server.observer.get());
+  server.process.BeginShutdown(std::chrono::milliseconds(50));
+  caller.join();
+  EXPECT_TRUE(Is(result.status, UNAVAILABLE, "Cancelling all calls"));
+  EXPECT_EQ(result.response.payload(), "untouched");
+  // And it returns, so the handler has: it saw the cancel.
+  server.process.AwaitDown();
+}
+
+TEST_P(ShutdownByDeadline, ThatIsPastCancelsAtOnce) {
+  ScriptedServer server;
+  HandlerScript script;
+  script.UntilCancelled();
+  ClientContext context;
+  script.AddTo(&context);
+  CallResult result;
+  std::thread caller(
+      [&] { result = MakeCall(server.stub.get(), GetParam(), &context); });
+  script.AwaitStart(server.observer.get());
+  server.process.BeginShutdown(std::chrono::milliseconds(-1));
+  caller.join();
+  EXPECT_TRUE(Is(result.status, UNAVAILABLE, "Cancelling all calls"));
+  server.process.AwaitDown();
+}
+
+TEST_P(ShutdownByDeadline, LetsCallsThatEndBeforeItBe) {
+  ScriptedServer server;
+  HandlerScript script;
+  script.HoldAt("g");
+  ClientContext context;
+  script.AddTo(&context);
+  CallResult result;
+  std::thread caller(
+      [&] { result = MakeCall(server.stub.get(), GetParam(), &context); });
+  script.AwaitStart(server.observer.get());
+  server.process.BeginShutdown(std::chrono::hours(1));
+  server.process.OpenGate("g");
+  caller.join();
+  EXPECT_TRUE(IsOk(result.status));
+  server.process.AwaitDown();
+}
+
+TEST_P(ShutdownByDeadline, EndsBlockedReadsAndWritesOfHandlers) {
+  for (const bool reads : {true, false}) {
+    if (reads ? !ClientStreams(GetParam()) : !ServerStreams(GetParam())) {
+      continue;
+    }
+    ScriptedServer server;
+    HandlerScript script;
+    if (reads) {
+      script.ReadAll();
+    } else {
+      script.Write(100000, 1 << 30);
+    }
+    ClientContext context;
+    script.AddTo(&context);
+    Item response;
+    std::unique_ptr<ClientWriter<Item>> writer;
+    std::unique_ptr<ClientReader<Item>> reader;
+    std::unique_ptr<ClientReaderWriter<Item, Item>> both;
+    if (GetParam() == CallKind::kClientStream) {
+      writer = server.stub->ClientStream(&context, &response);
+    } else if (GetParam() == CallKind::kServerStream) {
+      reader = server.stub->ServerStream(&context, Item());
+    } else {
+      both = server.stub->Bidi(&context);
+    }
+    script.AwaitStart(server.observer.get());
+    server.process.BeginShutdown(std::chrono::milliseconds(20));
+    Item item;
+    while (reader != nullptr && reader->Read(&item)) {
+    }
+    while (both != nullptr && both->Read(&item)) {
+    }
+    const Status status = writer != nullptr   ? writer->Finish()
+                          : reader != nullptr ? reader->Finish()
+                                              : both->Finish();
+    EXPECT_TRUE(Is(status, UNAVAILABLE, "Cancelling all calls"));
+    server.process.AwaitDown();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, ShutdownByDeadline, ::testing::ValuesIn(kCallKinds),
+                         KindOfTest);
 
 TEST(Shutdown, FreesNameForNextServer) {
   ServerProcess first;

@@ -1,5 +1,6 @@
 #include "tests/support/server_process.h"
 
+#include <chrono>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "tests/support/echo_service.h"
 #include "tests/support/mapped_objects.h"
 #include "tests/support/probe_service.h"
+#include "tests/support/script_service.h"
 #include "tests/support/server_name.h"
 #include "transport/platform/testing/leftovers.h"
 #include "transport/platform/testing/role.h"
@@ -34,13 +36,15 @@ std::vector<std::string> StillThere(const std::vector<std::string>& names) {
 
 }  // namespace
 
-// Lines it reads: "shutdown", "open GATE"; lines it writes: "ready", "failed",
-// "down", "left NAME". Ends when its stdin does.
+// Lines it reads: "shutdown", "shutdown MILLISECONDS", "open GATE"; lines it
+// writes: "ready", "failed", "down", "left NAME". Ends when its stdin does.
 SHMRPC_TEST_ROLE(test_server) {
   EchoServiceImpl echo;
   ProbeServiceImpl probe;
+  ScriptServiceImpl script;
   ServerBuilder builder;
   builder.RegisterService(&echo).RegisterService(&probe);
+  builder.RegisterService(&script);
   for (const std::string& arg : args) {
     absl::string_view value = arg;
     int number = 0;
@@ -54,6 +58,10 @@ SHMRPC_TEST_ROLE(test_server) {
       if (absl::SimpleAtoi(value, &number)) {
         builder.SetMaxSendMessageSize(number);
       }
+    } else if (absl::ConsumePrefix(&value, "max_threads=")) {
+      if (absl::SimpleAtoi(value, &number) && number != 0) {
+        builder.SetMaxThreads(number);
+      }
     }
   }
   std::unique_ptr<Server> server = builder.BuildAndStart();
@@ -66,17 +74,28 @@ SHMRPC_TEST_ROLE(test_server) {
   std::thread shutdown;
   std::string line;
   while (ReceiveLine(&line)) {
-    absl::string_view gate = line;
+    absl::string_view rest = line;
     if (line == "shutdown") {
       shutdown = std::thread([&] {
         server->Shutdown();
         SendLine("down");
       });
-    } else if (absl::ConsumePrefix(&gate, "open ")) {
-      probe.Open(std::string(gate));
+    } else if (absl::ConsumePrefix(&rest, "shutdown ")) {
+      int grace_ms = 0;
+      if (!absl::SimpleAtoi(rest, &grace_ms)) continue;
+      const auto deadline = std::chrono::system_clock::now() +
+                            std::chrono::milliseconds(grace_ms);
+      shutdown = std::thread([&server, deadline] {
+        server->Shutdown(deadline);
+        SendLine("down");
+      });
+    } else if (absl::ConsumePrefix(&rest, "open ")) {
+      probe.Open(std::string(rest));
+      script.Open(std::string(rest));
     }
   }
   probe.OpenAll();  // a failed test may have left calls there
+  script.OpenAll();
   if (shutdown.joinable()) shutdown.join();
   server->Shutdown();
   server.reset();
@@ -98,6 +117,7 @@ static std::vector<std::string> ServerArguments(
   }
   args.push_back(absl::StrCat("max_receive=", settings.max_receive_bytes));
   args.push_back(absl::StrCat("max_send=", settings.max_send_bytes));
+  args.push_back(absl::StrCat("max_threads=", settings.max_threads));
   return args;
 }
 
@@ -121,6 +141,11 @@ ServerProcess::~ServerProcess() {
 void ServerProcess::BeginShutdown() {
   absl::MutexLock lock(&stdin_mutex_);
   EXPECT_TRUE(process_.WriteLine("shutdown"));
+}
+
+void ServerProcess::BeginShutdown(std::chrono::milliseconds grace) {
+  absl::MutexLock lock(&stdin_mutex_);
+  EXPECT_TRUE(process_.WriteLine(absl::StrCat("shutdown ", grace.count())));
 }
 
 void ServerProcess::AwaitDown() { EXPECT_EQ(process_.ReadLine(), "down"); }

@@ -1,9 +1,9 @@
-// A server in a process of its own, serving EchoService and Probe.
+// A server in a process of its own, serving EchoService, Probe and Scripted.
 //
-//   ServerProcess server;                              // with a name of its
-//   own auto stub = EchoService::NewStub(NewChannel(server.target()));
+//   ServerProcess server;  // with a name of its own
+//   auto stub = EchoService::NewStub(NewChannel(server.target()));
 //   ...
-//   server.BeginShutdown(); ... server.AwaitDown();    // or just let it go
+//   server.BeginShutdown(); ... server.AwaitDown();  // or just let it go
 //
 // The destructor shuts the server down and expects that this works, that the
 // process ends with 0 and that none of its objects is left. Link
@@ -14,6 +14,7 @@
 #ifndef SHMRPC_TESTS_SUPPORT_SERVER_PROCESS_H_
 #define SHMRPC_TESTS_SUPPORT_SERVER_PROCESS_H_
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct ServerSettings {
   std::vector<std::string> targets;  // empty: one new name
   int max_receive_bytes = -1;
   int max_send_bytes = -1;
+  int max_threads = 0;  // 0: as the builder has it
 };
 
 class ServerProcess {
@@ -46,9 +48,11 @@ class ServerProcess {
 
   // Has Server::Shutdown() called there; AwaitDown: until it returned.
   void BeginShutdown();
+  // The same of Server::Shutdown(deadline), with one that far away.
+  void BeginShutdown(std::chrono::milliseconds grace);
   void AwaitDown();
 
-  // Opens a gate of Probe without a call.
+  // Opens a gate of Probe and of Scripted without a call.
   void OpenGate(const std::string& gate);
 
   // Ends the process at once and waits for its end. Its objects stay behind.

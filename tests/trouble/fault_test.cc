@@ -13,9 +13,9 @@ namespace shmrpc {
 namespace testing {
 namespace {
 
-// A call that outlasts the fault, but not for ever: on Windows a client that has
-// lost its view has no way left to tell the server, whose shutdown waits for
-// the handler.
+// A call that outlasts the fault, but not for ever: on Windows a client that
+// has lost its view has no way left to tell the server, whose shutdown waits
+// for the handler.
 EchoRequest SlowRequest() {
   EchoRequest request = HeldRequest();
   request.set_sleep_ms(3000);

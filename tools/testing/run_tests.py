@@ -13,15 +13,21 @@ import leftovers
 from bazel_events import FAILED, PASSED, SKIPPED, Outcome
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SANITIZERS = ("asan", "tsan", "ubsan")
-SANITIZED = ["//transport/...", "//tests/..."]
+# By --config: the tags of the tests that it leaves out.
+SANITIZERS = {
+    "asan": ["no_asan"],
+    "tsan": ["no_tsan"],
+    "ubsan": ["no_ubsan"],
+    "asan-ubsan": ["no_asan", "no_ubsan"],
+}
+SANITIZED = ["//transport/...", "//tests/...", "//examples/...", "//codegen/..."]
 
 
 def parse(argv):
     parser = argparse.ArgumentParser(prog="tools/test", add_help=False, allow_abbrev=False)
     parser.add_argument("--linux", action="store_true")
     parser.add_argument("--windows", action="store_true")
-    parser.add_argument("--config", choices=SANITIZERS)
+    parser.add_argument("--config", choices=sorted(SANITIZERS))
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--ci", action="store_true", default=os.environ.get("CI") == "true")
     parser.add_argument("patterns", nargs="*")
@@ -93,8 +99,7 @@ class Run:
         # A test is often two processes or more, and they spin.
         jobs = max(2, (os.cpu_count() or 2) // 2)
         tags = [] if self.options.long else ["-long"]
-        if config in SANITIZERS:
-            tags.append("-no_" + config)
+        tags += ["-" + tag for tag in SANITIZERS.get(config, [])]
         argv = ["bazel", "test", "--config=" + config, "--keep_going",
                 "--local_test_jobs=%d" % jobs, "--test_summary=none"]
         if tags:
@@ -164,6 +169,8 @@ class Run:
                     "-s", "tools/testing", "-p", "*_test.py"])
             if not options.windows:
                 self.platform("linux")
+            if options.ci and not (options.linux or options.windows):
+                self.platform("asan-ubsan")
             if not options.linux:
                 self.platform("windows")
         self.leftovers(before, base)
@@ -208,11 +215,11 @@ class Run:
                 if o.state == FAILED:
                     failed.append((name, o))
                 seconds = "" if o.seconds is None else "%.1f s" % o.seconds
-                print("%-8s %-7s %8s  %s%s" % (name, o.state, seconds, label,
+                print("%-10s %-7s %8s  %s%s" % (name, o.state, seconds, label,
                                                "  (%s)" % o.note if o.note else ""))
-            print("%-8s %s\n" % (name, counts(count)))
+            print("%-10s %s\n" % (name, counts(count)))
         for name, o in failed:
-            print("FAILED   %s: %s (%s)" % (name, o.label, o.note))
+            print("FAILED     %s: %s (%s)" % (name, o.label, o.note))
         if self.interrupted:
             print("interrupted: not everything was run")
         print(counts(total), flush=True)

@@ -417,6 +417,17 @@ void Connection::Unpark() {
   }
 }
 
+bool Connection::MarkIsUp() {
+  uint32_t mark = 0;
+  if (!Guarded(parts_.view, [&] {
+        // Relaxed: a mark that is taken down right now rings afterwards.
+        mark = page_->side[side_].parked.load(std::memory_order_relaxed);
+      })) {
+    FailPoisoned();
+  }
+  return mark != 0;
+}
+
 bool Connection::PeerClosed() {
   uint32_t closed = 0;
   if (!Guarded(parts_.view, [&] {

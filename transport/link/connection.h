@@ -96,12 +96,19 @@ class Connection {
   // Afterwards the caller looks at HasRecord() and PeerClosed() once more.
   void Park();
   void Unpark();
+  // Is the mark of Park still up? The peer takes it down when it rings: whoever
+  // then goes on sleeping parks again, or the next frame rings nobody.
+  bool MarkIsUp();
 
   // The peer said it will use the connection no more.
   bool PeerClosed();
 
   // Tells the peer so. Idempotent.
   void Close();
+
+  // Before the destructor: payloads that are on their way stay where the peer
+  // finds them, where the system can do that (Linux).
+  void LeavePayloads() { arena_sender_.LeaveLent(); }
 
   // Breaks the connection on this side. The first reason is kept.
   void Fail(absl::Status reason);

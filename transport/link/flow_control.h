@@ -4,7 +4,8 @@
 //   // sender                              // receiver, as a message arrives
 //   if (window.open()) {                   if (!window.Arrived(cost)) ... lie
 //     window.Charge(cost);                 // as the reader takes it
-//     ... send ...                         uint32_t credit = window.Taken(cost);
+//     ... send ...                         uint32_t credit =
+//     window.Taken(cost);
 //   } else { ... wait for credit ... }     if (credit != 0) ... send it ...
 //
 // Neither can wait for the other for ever: when the reader has taken

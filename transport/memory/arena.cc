@@ -6,6 +6,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "transport/platform/fork.h"
 
 namespace shmrpc {
 namespace memory {
@@ -19,6 +20,13 @@ platform::ObjectName SegmentName(const platform::ObjectName& base, Side side,
 
 uint64_t RoundUp(uint64_t bytes, uint64_t to) {
   return (bytes + to - 1) / to * to;
+}
+
+platform::OpenOptions GuestOptions() {
+  platform::OpenOptions options;
+  options.hold = false;
+  options.abandoned_too = true;
+  return options;
 }
 
 }  // namespace
@@ -42,7 +50,18 @@ ArenaSender::ArenaSender(platform::ObjectName base_name, Side side,
       side_(side),
       access_(std::move(access)) {}
 
-ArenaSender::~ArenaSender() = default;
+ArenaSender::~ArenaSender() {
+  absl::MutexLock lock(&mutex_);
+  if (!leave_lent_) return;
+  for (const auto& s : segments_) {
+    if (!s.second->table.empty()) s.second->mapping.LeaveName();
+  }
+}
+
+void ArenaSender::LeaveLent() {
+  absl::MutexLock lock(&mutex_);
+  leave_lent_ = true;
+}
 
 absl::StatusOr<ArenaSender::Segment*> ArenaSender::AddSegment(
     uint64_t at_least_bytes) {
@@ -156,7 +175,20 @@ uint64_t ArenaSender::LentBlocks() const {
 }
 
 ArenaReceiver::ArenaReceiver(platform::ObjectName base_name, Side side)
-    : base_name_(std::move(base_name)), side_(side) {}
+    : base_name_(std::move(base_name)),
+      side_(side),
+      fork_generation_(platform::ForkGeneration()) {}
+
+ArenaReceiver::~ArenaReceiver() {
+  // In a forked copy they are the parent's.
+  if (platform::ForkGeneration() != fork_generation_) return;
+  for (uint32_t n = next_segment_; n - next_segment_ < kMaxSegments; ++n) {
+    auto left = platform::NamedMapping::Open(SegmentName(base_name_, side_, n),
+                                             GuestOptions());
+    if (!left.ok()) return;
+    left->Unlink();
+  }
+}
 
 absl::Status ArenaReceiver::AddSegment(uint32_t number, uint64_t size_bytes) {
   if (segments_.size() >= kMaxSegments || segments_.contains(number)) {
@@ -164,11 +196,12 @@ absl::Status ArenaReceiver::AddSegment(uint32_t number, uint64_t size_bytes) {
         "connection ", base_name_.name, ": the peer announced segment ", number,
         " twice, or more than ", kMaxSegments));
   }
-  platform::OpenOptions options;
-  options.hold = false;
   auto mapping = platform::NamedMapping::Open(
-      SegmentName(base_name_, side_, number), options);
+      SegmentName(base_name_, side_, number), GuestOptions());
   if (!mapping.ok()) return mapping.status();
+  if (number >= next_segment_ && number < UINT32_MAX) {
+    next_segment_ = number + 1;
+  }
   mapping->Unlink();
   // What the kernel says, never what the peer says.
   if (mapping->size_bytes() < size_bytes) {

@@ -13,8 +13,9 @@
 //
 // The sender allocates with private bookkeeping and believes the receiver only
 // that a block which is lent comes back. The receiver maps a segment when it is
-// announced and checks every reference against the size it mapped. Segments
-// live as long as their connection. A segment is named after its connection, so
+// announced, also if its sender has been killed meanwhile, and checks every
+// reference against the size it mapped. Segments live as long as their
+// connection. A segment is named after its connection, so
 // the name is as unguessable as that one, and is unlinked by the receiver as
 // soon as it has mapped it.
 //
@@ -88,6 +89,11 @@ class ArenaSender {
     return has_announcements_.load(std::memory_order_relaxed);
   }
 
+  // The destructor leaves the names of segments with lent blocks: the receiver,
+  // which may not have mapped them yet, will, and frees them. For a sender that
+  // goes in peace while its peer stays. (Windows frees them all the same.)
+  void LeaveLent();
+
   // Bytes of all segments.
   uint64_t SizeBytes() const;
 
@@ -114,6 +120,7 @@ class ArenaSender {
     uint64_t offset_bytes;
   };
   absl::flat_hash_map<uint32_t, Lent> lent_ ABSL_GUARDED_BY(mutex_);
+  bool leave_lent_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Announcement> announcements_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> has_announcements_{false};
 };
@@ -122,6 +129,8 @@ class ArenaReceiver {
  public:
   // `side`: the sender's.
   ArenaReceiver(platform::ObjectName base_name, Side side);
+  // Frees the names of segments that were left to it and never announced.
+  ~ArenaReceiver();
 
   absl::Status AddSegment(uint32_t number, uint64_t size_bytes);
 
@@ -136,7 +145,9 @@ class ArenaReceiver {
  private:
   const platform::ObjectName base_name_;
   const Side side_;
+  const uint32_t fork_generation_;
   absl::flat_hash_map<uint32_t, std::shared_ptr<platform::View>> segments_;
+  uint32_t next_segment_ = 0;  // after the highest announced
 };
 
 }  // namespace memory

@@ -68,6 +68,10 @@ struct OpenOptions {
   // Refuse (PERMISSION_DENIED) an object whose owner is another user than this
   // process's: a squatted name. root's and Administrators' objects pass.
   bool require_same_owner = true;
+  // Open also an object that nobody holds any more, because its holders were
+  // killed or left its name (LeaveName): for what is worth having from the
+  // dead. Only for guests. (Windows has no such objects.)
+  bool abandoned_too = false;
 };
 
 // A mapped range. Registered with the guard while it exists. Move-only.
@@ -133,6 +137,11 @@ class NamedMapping {
   // Frees the name now: nobody else can open the object any more, those who
   // have it keep it. No-op on Windows, where the last handle does it.
   void Unlink();
+
+  // Ends this process's hold without freeing the name, as if it had been
+  // killed: guests can still open the object (abandoned_too), until one of them
+  // unlinks it or ReclaimAbandoned does. No-op on Windows.
+  void LeaveName();
 
   // The pid of the process that created the object and holds it, as the kernel
   // vouches for it (Linux: the owner of a POSIX record lock, F_GETLK; 0 if it

@@ -220,7 +220,7 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
       absl::Status status = CheckOwner(name, stat);
       if (!status.ok()) return status;
     }
-    if (!file->HeldByAnyone()) {
+    if (!options.abandoned_too && !file->HeldByAnyone()) {
       // Left by a crash, unless it has just been replaced.
       if (!file->IsNamed(path)) continue;
       return absl::NotFoundError(absl::StrCat(
@@ -311,6 +311,12 @@ void NamedMapping::Unlink() {
   // by the time of the unlink, which only a wanton replacement would make
   // matter.
   if (impl_->file->IsNamed(impl_->path)) unlink(impl_->path.c_str());
+}
+
+void NamedMapping::LeaveName() {
+  if (!impl_->holds) return;
+  impl_->holds = false;
+  impl_->file->ReleaseHoldOnly();
 }
 
 absl::optional<uint32_t> NamedMapping::CreatorPid() const {

@@ -215,6 +215,27 @@ TEST(MappingPosix, UnlinkedObjectIsGoneForOthersOnly) {
   EXPECT_TRUE(NamedMapping::Open(name, {}).ok());
 }
 
+TEST(MappingPosix, LeftObjectIsForThoseWhoAskForIt) {
+  const ObjectName name = {Scope::kLocal, UniqueName("test.left")};
+  {
+    auto mapping = NamedMapping::Create(name, 4096, {});
+    ASSERT_TRUE(mapping.ok()) << mapping.status();
+    mapping->LeaveName();
+    EXPECT_FALSE(mapping->HeldByAnyone());
+  }
+  EXPECT_EQ(NamedMapping::Open(name, {}).status().code(),
+            absl::StatusCode::kNotFound);
+  OpenOptions options;
+  options.hold = false;
+  options.abandoned_too = true;
+  auto left = NamedMapping::Open(name, options);
+  ASSERT_TRUE(left.ok()) << left.status();
+  EXPECT_EQ(left->size_bytes(), 4096u);
+  left->Unlink();
+  EXPECT_EQ(NamedMapping::Open(name, options).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
 TEST(MappingPosix, ForeignFileIsNeitherReplacedNorReclaimed) {
   const TestName name("foreign");
   std::ofstream(name.OsName()) << "somebody's data";

@@ -255,6 +255,7 @@ void View::Unmap() {
 }
 
 void NamedMapping::Unlink() {}
+void NamedMapping::LeaveName() {}
 
 absl::optional<uint32_t> NamedMapping::CreatorPid() const {
   return absl::nullopt;

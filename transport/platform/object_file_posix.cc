@@ -275,6 +275,12 @@ void ObjectFile::Release(const std::string& path) {
   UnlinkUnderLock(path);
 }
 
+void ObjectFile::ReleaseHoldOnly() {
+  if (inherited()) return;
+  std::lock_guard<std::mutex> lock(ObjectFileList::Get().mutex());
+  if (--holds_ == 0) SetOfdLock(fd_, F_UNLCK, kHolderByte);
+}
+
 bool ObjectFile::HeldByAnyone() const {
   if (inherited()) return false;
   std::lock_guard<std::mutex> lock(ObjectFileList::Get().mutex());

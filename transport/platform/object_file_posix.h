@@ -79,6 +79,8 @@ class ObjectFile : public std::enable_shared_from_this<ObjectFile> {
   bool Hold();
   // Undoes one Hold (or Create's). The last holder of all frees the name.
   void Release(const std::string& path);
+  // The same, but the name stays.
+  void ReleaseHoldOnly();
   // Does any process hold it?
   bool HeldByAnyone() const;
   // Unlinks `path` if that is this file and nobody holds it. 0, or an errno:

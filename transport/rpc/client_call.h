@@ -73,7 +73,8 @@ struct ClientCall {
   std::atomic<State> state{State::kOpen};
   // Written by the ender.
   Status status;
-  EndedBy ended_by = EndedBy::kServer;
+  // Changes once more if the caller gives up the messages before a status.
+  std::atomic<EndedBy> ended_by{EndedBy::kServer};
   std::string trailing;  // the close frame's metadata
   // A response that lies in a block, for the caller to parse itself.
   std::unique_ptr<ArrivedMessage> late_response;

@@ -135,11 +135,11 @@ absl::Status ClientConnection::Open(
       call->window.Charge(link::MessageCost(message_bytes));
     }
     bool rang = false;
-    sent =
-        message == nullptr
-            ? link_.connection->Send(open, WriteNothing, &rang)
-            : link_.connection->Send(
-                  open, [&](uint8_t* to) { WriteMessage(*message, to); }, &rang);
+    sent = message == nullptr
+               ? link_.connection->Send(open, WriteNothing, &rang)
+               : link_.connection->Send(
+                     open, [&](uint8_t* to) { WriteMessage(*message, to); },
+                     &rang);
     // Relaxed: advice.
     call->rang.store(rang, std::memory_order_relaxed);
   }
@@ -170,7 +170,19 @@ bool ClientConnection::NoteOpenedLocked(ClientCall* call) {
 
 bool ClientConnection::EndLocked(ClientCall* call, const Status& status,
                                  ClientCall::EndedBy ended_by) {
-  if (!call->TryEnd()) return false;
+  if (!call->TryEnd()) {
+    // A status that lies behind unread messages is not the caller's yet.
+    if (ended_by == ClientCall::EndedBy::kClient && call->done() &&
+        call->ended_by == ClientCall::EndedBy::kServer &&
+        call->response == nullptr && !call->inbox.empty() &&
+        Find(call->id) == call) {
+      call->status = status;
+      call->trailing.clear();
+      call->ended_by = ended_by;
+      WakeReady(*call);
+    }
+    return false;
+  }
   call->status = status;
   call->ended_by = ended_by;
   // SYNC(call-done): release; the status is written.
@@ -256,9 +268,9 @@ void ClientConnection::FailAll(const Status& status) {
 // --- messages
 // ------------------------------------------------------------------
 
-bool ClientConnection::SendMessage(
-    ClientCall* call, const google::protobuf::MessageLite* message,
-    uint64_t message_bytes, bool last) {
+bool ClientConnection::SendMessage(ClientCall* call,
+                                   const google::protobuf::MessageLite* message,
+                                   uint64_t message_bytes, bool last) {
   if (EndIfExpired(call)) return false;
   // The server may have ended the call, or given credit.
   Pump();

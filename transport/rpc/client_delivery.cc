@@ -195,6 +195,10 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
               call,
               ReceivedTooLarge(frame.message_bytes, call->max_receive_bytes),
               ClientCall::EndedBy::kClient);
+        } else if (call->response != nullptr && !call->inbox.empty()) {
+          // One too many; and nobody would read those that follow.
+          cancel =
+              EndLocked(call, TooManyMessages(), ClientCall::EndedBy::kClient);
         } else if (!call->inbox.Push(std::move(message))) {
           link_.connection->Fail(absl::DataLossError(
               absl::StrCat("server ", *peer_, " sent beyond a call's window")));
@@ -224,8 +228,8 @@ void ClientConnection::TakeInPlace(const link::Frame& frame, ClientWait* own) {
     KeepMessage(frame, own->block.get());
     return;
   }
-  own->parsed = ParseMessage(*frame.view, frame.message, frame.message_bytes,
-                             own->into);
+  own->parsed =
+      ParseMessage(*frame.view, frame.message, frame.message_bytes, own->into);
 }
 
 bool ClientConnection::DeliverCredit(const link::Frame& frame,
@@ -234,9 +238,9 @@ bool ClientConnection::DeliverCredit(const link::Frame& frame,
   ClientCall* call = Find(frame.fields.call_id);
   if (call != nullptr) {
     if (!call->window.Credit(frame.fields.aux)) {
-      link_.connection->Fail(absl::DataLossError(absl::StrCat(
-          "server ", *peer_, " gave credit for ", frame.fields.aux,
-          " bytes, more than it was sent")));
+      link_.connection->Fail(absl::DataLossError(
+          absl::StrCat("server ", *peer_, " gave credit for ", frame.fields.aux,
+                       " bytes, more than it was sent")));
     }
     WakeReady(*call);
   }

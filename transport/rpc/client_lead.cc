@@ -25,6 +25,9 @@ constexpr int kRounds = 100;
 // Frames between two looks at the clock while they come without a pause.
 constexpr int kFramesPerClock = 64;
 
+// Frames that a thread takes in passing.
+constexpr int kFramesPerPump = 64;
+
 // Looks again after 1, 10, 100 ms, then each second: an event is only a hint.
 constexpr int64_t kNapsNs[] = {1000000, 10000000, 100000000, 1000000000};
 constexpr int kLongestNap = 3;
@@ -40,9 +43,8 @@ bool ClientConnection::Ready(const ClientWait& wait) const {
   const ClientCall& call = *wait.call;
   switch (wait.what) {
     case ClientWait::For::kEnd:
-      return call.done() &&
-             (call.inbox.empty() || call.response != nullptr ||
-              call.ended_by != ClientCall::EndedBy::kServer);
+      return call.done() && (call.inbox.empty() || call.response != nullptr ||
+                             call.ended_by != ClientCall::EndedBy::kServer);
     case ClientWait::For::kMessage:
       return wait.taken || call.done() || !call.inbox.empty();
     case ClientWait::For::kInitial:
@@ -121,7 +123,13 @@ void ClientConnection::Pump() {
   }
   const absl::Status end = EndReason();
   link::Frame frame;
-  while (link_.connection->Next(&frame)) Deliver(frame, nullptr);
+  // Others' frames may come without a pause. (After the end no more come than
+  // the ring holds.)
+  for (int taken = 0; (taken < kFramesPerPump || !end.ok()) &&
+                      link_.connection->Next(&frame);
+       ++taken) {
+    Deliver(frame, nullptr);
+  }
   if (!end.ok() || link_.connection->broken()) {
     FailAll(CallStatus(end.ok() ? link_.connection->status() : end));
   } else {

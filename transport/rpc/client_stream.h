@@ -27,8 +27,8 @@ class LocalClientStream final : public ClientStream, public Cancellable {
   // them.
   LocalClientStream(std::shared_ptr<ClientConnection> connection,
                     const RpcMethod& method, ClientContext* context,
-                    const CallOptions& options,
-                    const MessageLite* request, MessageLite* response);
+                    const CallOptions& options, const MessageLite* request,
+                    MessageLite* response);
   ~LocalClientStream() override;
 
   // Sends the open frame, unless it is to wait for the first message. An error:
@@ -71,7 +71,7 @@ class LocalClientStream final : public ClientStream, public Cancellable {
   // A corked call is opened by whichever of its threads comes first.
   absl::Mutex open_mutex_;
   std::atomic<bool> opened_{false};
-  bool writes_done_;      // the writing thread's
+  bool writes_done_;        // the writing thread's
   bool published_ = false;  // the initial metadata; the reading thread's
   bool finished_ = false;
 };

@@ -106,6 +106,7 @@ TEST_F(Stream, MessagesGoBothWaysInOrder) {
   EXPECT_FALSE(stream.Read(&reply));
   EXPECT_FALSE(stream.Read(&reply));
   EXPECT_TRUE(stream.Finish().ok());
+  serving_.join();
 }
 
 TEST_F(Stream, MessagesBeforeTheStatusAreReadFirst) {
@@ -134,8 +135,8 @@ TEST_F(Stream, WriterStopsAtTheWindowAndGoesOnWithCredit) {
   constexpr int kMessages = 100;
   const std::string value(100 * 1000, 'v');
   const uint64_t cost = link::MessageCost(Wire(value).size());
-  const int window = static_cast<int>(
-      (memory::kWindowBytes + cost - 1) / cost);  // messages that it takes
+  const int window = static_cast<int>((memory::kWindowBytes + cost - 1) /
+                                      cost);  // messages that it takes
   Serve([&] {
     const uint32_t id = TakeOpen();
     for (int i = 0; i < window; ++i) server_.Take(memory::kFrameMessage);
@@ -155,6 +156,7 @@ TEST_F(Stream, WriterStopsAtTheWindowAndGoesOnWithCredit) {
   }
   EXPECT_TRUE(stream.Finish().ok());
   EXPECT_EQ(response.value(), "sum");
+  serving_.join();
 }
 
 TEST_F(Stream, ReaderGivesCreditAsItReads) {
@@ -181,6 +183,7 @@ TEST_F(Stream, ReaderGivesCreditAsItReads) {
   for (int i = 0; i < kMessages; ++i) ASSERT_TRUE(stream.Read(&reply));
   EXPECT_FALSE(stream.Read(&reply));
   EXPECT_TRUE(stream.Finish().ok());
+  serving_.join();
 }
 
 TEST_F(Stream, ServerBeyondItsWindowLosesTheConnection) {
@@ -197,6 +200,7 @@ TEST_F(Stream, ServerBeyondItsWindowLosesTheConnection) {
   ClientStream& stream = Start();
   EXPECT_EQ(stream.Finish().error_code(), StatusCode::UNAVAILABLE);
   EXPECT_FALSE(server_.client()->usable());
+  serving_.join();
 }
 
 TEST_F(Stream, CreditForWhatWasNotSentLosesTheConnection) {
@@ -205,6 +209,7 @@ TEST_F(Stream, CreditForWhatWasNotSentLosesTheConnection) {
   const Status status = stream.Finish();
   EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
   EXPECT_THAT(status.error_message(), HasSubstr("credit"));
+  serving_.join();
 }
 
 TEST_F(Stream, MetadataArrives) {
@@ -237,6 +242,7 @@ TEST_F(Stream, MetadataArrives) {
   ASSERT_EQ(context_.GetServerTrailingMetadata().size(), 1u);
   EXPECT_EQ(context_.GetServerTrailingMetadata().begin()->second,
             string_ref("\0\xff", 2));
+  serving_.join();
 }
 
 TEST_F(Stream, CorkedOpenTravelsWithTheFirstMessage) {
@@ -252,6 +258,7 @@ TEST_F(Stream, CorkedOpenTravelsWithTheFirstMessage) {
   link::Frame frame;
   ASSERT_TRUE(stream.Write(Value("first"), {}));
   EXPECT_TRUE(stream.Finish().ok());
+  serving_.join();
 }
 
 TEST_F(Stream, LastMessageIsMarked) {
@@ -268,6 +275,7 @@ TEST_F(Stream, LastMessageIsMarked) {
   EXPECT_FALSE(stream.Write(Value("more"), {}));
   EXPECT_FALSE(stream.WritesDone());
   EXPECT_TRUE(stream.Finish().ok());
+  serving_.join();
 }
 
 TEST_F(Stream, WritesAfterTheServersAnswerFailWithoutHarm) {
@@ -299,6 +307,7 @@ TEST_F(Stream, CancelEndsABlockedReadAndTellsTheServer) {
   const Status status = stream.Finish();
   EXPECT_EQ(status.error_code(), StatusCode::CANCELLED);
   EXPECT_EQ(status.error_message(), "CANCELLED");
+  serving_.join();
 }
 
 TEST_F(Stream, CancelEndsABlockedWrite) {
@@ -313,6 +322,7 @@ TEST_F(Stream, CancelEndsABlockedWrite) {
   while (stream.Write(value, {})) {
   }
   EXPECT_EQ(stream.Finish().error_code(), StatusCode::CANCELLED);
+  serving_.join();
 }
 
 TEST_F(Stream, DeadlineEndsReadWriteAndFinish) {
@@ -400,6 +410,7 @@ TEST_F(Stream, MessageThatDoesNotParseEndsTheCall) {
   const Status status = stream.Finish();
   EXPECT_EQ(status.error_code(), StatusCode::INTERNAL);
   EXPECT_THAT(status.error_message(), HasSubstr("BytesValue"));
+  serving_.join();
 }
 
 TEST_F(Stream, LostConnectionDeliversWhatHadArrived) {
@@ -418,6 +429,7 @@ TEST_F(Stream, LostConnectionDeliversWhatHadArrived) {
   EXPECT_FALSE(stream.Write(Value("x"), {}));
   EXPECT_FALSE(stream.WritesDone());
   EXPECT_EQ(stream.Finish().error_code(), StatusCode::UNAVAILABLE);
+  serving_.join();
 }
 
 TEST_F(Stream, ReaderAndWriterAreTwoThreads) {
@@ -452,6 +464,7 @@ TEST_F(Stream, ReaderAndWriterAreTwoThreads) {
   EXPECT_FALSE(stream.Read(&reply));
   writer.join();
   EXPECT_TRUE(stream.Finish().ok());
+  serving_.join();
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ class Call final : public ServerCallState {
   bool IsCancelled() const override { return false; }
   void TryCancel() override { group_->CancelAll(); }
   const std::string& peer() const override { return bytes_; }
+  uint32_t peer_pid() const override { return 0; }
   const std::string& client_metadata() const override { return bytes_; }
   std::shared_ptr<CancelGroup> cancel_group() override { return group_; }
 

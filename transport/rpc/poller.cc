@@ -100,7 +100,11 @@ void Poller::Stop() {
   std::vector<std::shared_ptr<ServerConnection>> connections;
   absl::MutexLock lock(&mutex_);
   connections.swap(connections_);
-  for (const auto& c : connections) c->link().Close();
+  for (const auto& c : connections) {
+    // A client that reads later still gets what was sent.
+    if (!c->Ended()) c->link().LeavePayloads();
+    c->link().Close();
+  }
 }
 
 // --- polling
@@ -189,6 +193,15 @@ bool Poller::Sweep(uint64_t* lead, bool scan_parked, bool* progress,
     if (ended && !mine) {
       Drop(i);
       continue;
+    }
+    // It may have rung for what was taken meanwhile, or for frames of the
+    // link's own: parked again, with another look, it rings for the next one.
+    if (p->parked && !p->connection->link().MarkIsUp()) {
+      p->connection->link().Park();
+      if (p->connection->link().HasRecord()) {
+        p->connection->link().Unpark();
+        p->parked = false;
+      }
     }
     p->idle_sweeps = mine ? 0 : p->idle_sweeps + 1;
     if (!p->parked && p->idle_sweeps > kColdSweeps && polled_.size() > 1) {

@@ -109,8 +109,9 @@ bool PollerThreads::HandOver() {
     }
     here_.fetch_sub(1, std::memory_order_relaxed);
   }
+  // SYNC(scan): for who is about to stand by.
+  scan_requested_.store(true, std::memory_order_seq_cst);
   ReleaseLead();
-  // Who does not stand by yet looks at the lead before it does.
   Summon(true);
   return true;
 }
@@ -223,17 +224,22 @@ PollerThreads::Outcome PollerThreads::StandBy(platform::Waiter* waiter,
   {
     absl::MutexLock lock(&mutex_);
     if (stopping()) return Outcome::kLook;
+    // SYNC(scan): who summons looks for us under the lock, after it has left
+    // the request and, if it led, the lead; so it finds us, or we find those.
+    if (lead_.load(std::memory_order_seq_cst) == 0 &&
+        scan_requested_.load(std::memory_order_seq_cst)) {
+      return Outcome::kLook;
+    }
     on_event = standing_on_event_ < kMaxOnEvent;
     if (on_event) ++standing_on_event_;
     standing_.push_back({waiter, on_event});
   }
-  Outcome outcome =
-      on_event ? Listen(waiter, lead) : WaitInReserve(waiter);
+  Outcome outcome = on_event ? Listen(waiter, lead) : WaitInReserve(waiter);
   absl::MutexLock lock(&mutex_);
   if (on_event) --standing_on_event_;
-  standing_.erase(std::find_if(
-      standing_.begin(), standing_.end(),
-      [waiter](const Standing& s) { return s.waiter == waiter; }));
+  standing_.erase(
+      std::find_if(standing_.begin(), standing_.end(),
+                   [waiter](const Standing& s) { return s.waiter == waiter; }));
   switch (outcome) {
     case Outcome::kLook:
       break;

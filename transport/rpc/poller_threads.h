@@ -41,9 +41,9 @@ namespace internal {
 class PollerThreads {
  public:
   struct Options {
-    std::string name;   // whose threads they are, for the log
-    int max_away = 1;   // handlers that run at once
-    int max_idle = 4;   // that stay however long they have stood by
+    std::string name;  // whose threads they are, for the log
+    int max_away = 1;  // handlers that run at once
+    int max_idle = 4;  // that stay however long they have stood by
     int64_t idle_ns = int64_t{10} * 1000 * 1000 * 1000;  // before others end
   };
   enum class End { kIdle, kLeadLost };

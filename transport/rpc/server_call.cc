@@ -202,6 +202,8 @@ const std::string& ServerCall::initial_metadata() const {
 
 const std::string& ServerCall::peer() const { return connection_->peer(); }
 
+uint32_t ServerCall::peer_pid() const { return connection_->link().peer().pid; }
+
 bool ServerCall::IsCancelled() const {
   return cancelled_.load(std::memory_order_relaxed) ||
          (deadline_ns_ != kInfiniteFutureNs &&

@@ -4,6 +4,7 @@
 #ifndef SHMRPC_TRANSPORT_RPC_SERVER_CALL_STATE_H_
 #define SHMRPC_TRANSPORT_RPC_SERVER_CALL_STATE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,7 @@ class ServerCallState {
   virtual void TryCancel() = 0;
 
   virtual const std::string& peer() const = 0;
+  virtual uint32_t peer_pid() const = 0;
   // As it travelled, and well-formed.
   virtual const std::string& client_metadata() const = 0;
   // The calls that are cancelled when this one is, or has ended.

@@ -1,6 +1,7 @@
 #include "shmrpc/server_context.h"
 
 #include "transport/log/log.h"
+#include "transport/rpc/auth_context.h"
 #include "transport/rpc/context_access.h"
 #include "transport/rpc/metadata_maps.h"
 #include "transport/rpc/server_call_state.h"
@@ -53,6 +54,10 @@ void ServerContextBase::TryCancel() const {
 
 std::string ServerContextBase::peer() const {
   return call_ == nullptr ? "" : call_->peer();
+}
+
+std::shared_ptr<const AuthContext> ServerContextBase::auth_context() const {
+  return internal::LocalAuthContext(call_ == nullptr ? 0 : call_->peer_pid());
 }
 
 namespace internal {

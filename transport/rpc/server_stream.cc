@@ -248,8 +248,8 @@ bool ServerCallStream::Write(const MessageLite& message, WriteOptions options) {
     frame.initial = true;
     frame.metadata = call_->initial_metadata();
   }
-  const absl::Status sent = SendAndLeave(
-      &frame, [&](uint8_t* to) { WriteMessage(message, to); });
+  const absl::Status sent =
+      SendAndLeave(&frame, [&](uint8_t* to) { WriteMessage(message, to); });
   if (absl::IsResourceExhausted(sent)) call_->EndWith(CallStatus(sent));
   return sent.ok();
 }

@@ -74,10 +74,10 @@ Status ReceivedTooLarge(uint64_t size_bytes, int limit_bytes) {
 }
 
 Status MetadataTooLarge(uint64_t size_bytes) {
-  return Status(StatusCode::RESOURCE_EXHAUSTED,
-                absl::StrCat("metadata of ", size_bytes,
-                             " bytes larger than max (", size_bytes, " vs. ",
-                             memory::kMaxMetadataBytes, ")"));
+  return Status(
+      StatusCode::RESOURCE_EXHAUSTED,
+      absl::StrCat("metadata of ", size_bytes, " bytes larger than max (",
+                   size_bytes, " vs. ", memory::kMaxMetadataBytes, ")"));
 }
 
 Status SentTooLarge(uint64_t size_bytes, int limit_bytes) {

@@ -222,7 +222,8 @@ std::unique_ptr<MethodHandler> MakeMethodHandler(
 
 template <class ServiceType, class Streamer>
 std::unique_ptr<MethodHandler> MakeMethodHandler(
-    const char* name, Status (ServiceType::*function)(ServerContext*, Streamer*),
+    const char* name,
+    Status (ServiceType::*function)(ServerContext*, Streamer*),
     ServiceType* service) {
   return std::unique_ptr<MethodHandler>(
       new BidiMethodHandler<ServiceType, Streamer>(name, function, service));

@@ -91,8 +91,8 @@ class ServerContextBase {
 
   int64_t deadline_ns_ = internal::kInfiniteFutureNs;
   internal::ServerCallState* call_ = nullptr;
-  std::string initial_metadata_;   // as it travels
-  std::string trailing_metadata_;  // as it travels
+  std::string initial_metadata_;    // as it travels
+  std::string trailing_metadata_;   // as it travels
   std::string metadata_complaint_;  // about the first illegal pair
   // Parsed when first asked for; points into the call's copy.
   mutable bool client_metadata_parsed_ = false;
