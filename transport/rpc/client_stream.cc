@@ -4,7 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "transport/log/log.h"
+#include "transport/platform/fork.h"
 #include "transport/rpc/context_access.h"
 #include "transport/rpc/message_io.h"
 #include "transport/rpc/status_wire.h"
@@ -38,7 +40,8 @@ LocalClientStream::LocalClientStream(
     std::shared_ptr<ClientConnection> connection, const RpcMethod& method,
     ClientContext* context, const CallOptions& options,
     const MessageLite* request, MessageLite* response)
-    : connection_(std::move(connection)),
+    : fork_generation_(platform::ForkGeneration()),
+      connection_(std::move(connection)),
       method_(method),
       context_(context),
       max_send_bytes_(options.max_send_bytes),
@@ -49,8 +52,17 @@ LocalClientStream::LocalClientStream(
 LocalClientStream::~LocalClientStream() {
   if (finished_) return;
   if (context_ != nullptr) ClientContextAccess::slot(context_)->End();
+  if (Inherited()) {
+    // One that held a lock of its does not exist here: let it be.
+    new std::shared_ptr<ClientConnection>(connection_);
+    return;
+  }
   if (!opened_) return;
   connection_->Abandon(&call_);
+}
+
+bool LocalClientStream::Inherited() const {
+  return platform::ForkGeneration() != fork_generation_;
 }
 
 absl::Status LocalClientStream::Start() {
@@ -70,6 +82,7 @@ bool LocalClientStream::EnsureOpen(const MessageLite* message,
                                    uint64_t message_bytes, bool last,
                                    bool* carried) {
   *carried = false;
+  if (Inherited()) return false;
   // SYNC(opened): acquire pairs with the release below; the call is open.
   if (opened_.load(std::memory_order_acquire)) return true;
   absl::MutexLock lock(&open_mutex_);
@@ -149,7 +162,7 @@ bool LocalClientStream::Write(const MessageLite& message,
     return false;
   }
   const uint64_t bytes = message.ByteSizeLong();
-  if (TooLongToSend(bytes)) return false;
+  if (Inherited() || TooLongToSend(bytes)) return false;
   const bool last = options.is_last_message();
   const bool sent = Send(&message, bytes, last);
   if (last) writes_done_ = true;
@@ -188,6 +201,12 @@ Status LocalClientStream::Finish() {
     SHMRPC_LOG(kError) << method_.name() << ": Finish a second time";
     return call_.status;
   }
+  if (Inherited()) {
+    return Status(StatusCode::UNAVAILABLE,
+                  absl::StrCat(method_.name(),
+                               ": this stream was started before fork(); start "
+                               "a new one in the child process"));
+  }
   // One that fails has ended the call.
   EnsureOpen();
   Close();
@@ -195,7 +214,9 @@ Status LocalClientStream::Finish() {
   return call_.status;
 }
 
-void LocalClientStream::Cancel() { connection_->End(&call_, Cancelled()); }
+void LocalClientStream::Cancel() {
+  if (!Inherited()) connection_->End(&call_, Cancelled());
+}
 
 void LocalClientStream::Orphan() {
   Cancel();

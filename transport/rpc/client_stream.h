@@ -1,10 +1,14 @@
 // A stream as a stub's user holds it: gRPC's rules for what may follow what,
 // over a ClientConnection, which has the waiting.
+//
+// After fork() a child's copy is dead: it reads and writes nothing, Finish is
+// UNAVAILABLE, and its end leaves the parent's call alone.
 
 #ifndef SHMRPC_TRANSPORT_RPC_CLIENT_STREAM_H_
 #define SHMRPC_TRANSPORT_RPC_CLIENT_STREAM_H_
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -55,12 +59,15 @@ class LocalClientStream final : public ClientStream, public Cancellable {
     bool carried;
     return EnsureOpen(nullptr, 0, false, &carried);
   }
+  // This is a forked copy: connection and call are the parent's.
+  bool Inherited() const;
   bool Send(const MessageLite* message, uint64_t message_bytes, bool last);
   bool TooLongToSend(uint64_t message_bytes);
   void PublishInitial();
   // Until the call has ended and is forgotten by the connection.
   void Close();
 
+  const uint32_t fork_generation_;
   const std::shared_ptr<ClientConnection> connection_;
   const RpcMethod& method_;
   ClientContext* context_;  // null once it is gone
