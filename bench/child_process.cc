@@ -1,6 +1,7 @@
 #include "bench/child_process.h"
 
 #include <cstdio>
+#include <iostream>
 #include <random>
 
 namespace shmrpc {
@@ -14,15 +15,21 @@ std::string ChildProcess::ReadLine() {
   return line;
 }
 
-void ServeUntilParentEnds(const std::string& ready_line) {
-  std::printf("%s\n", ready_line.c_str());
-  std::fflush(stdout);
-  while (std::getchar() != EOF) {
+void ChildProcess::WriteLine(const std::string& line) {
+  WriteBytes(line + "\n");
+}
+
+void AnswerParent(
+    const std::string& ready_line,
+    const std::function<std::string(const std::string& line)>& answer) {
+  std::cout << ready_line << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    std::cout << answer(line) << std::endl;
   }
 }
 
-std::string ServeArgument(int argc, char** argv) {
-  const std::string flag = "--serve=";
+std::string RoleArgument(int argc, char** argv, const std::string& flag) {
   const std::string argument = argc > 1 ? argv[1] : "";
   return argument.compare(0, flag.size(), flag) == 0
              ? argument.substr(flag.size())

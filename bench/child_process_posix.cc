@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -45,11 +46,30 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments) {
 
 ChildProcess::~ChildProcess() {
   if (!ok()) return;
-  close(static_cast<int>(to_child_));
+  CloseInput();
   while (waitpid(static_cast<pid_t>(process_), nullptr, 0) < 0 &&
          errno == EINTR) {
   }
   close(static_cast<int>(from_child_));
+}
+
+uint32_t ChildProcess::pid() const { return static_cast<uint32_t>(process_); }
+
+void ChildProcess::CloseInput() {
+  if (to_child_ >= 0) close(static_cast<int>(to_child_));
+  to_child_ = -1;
+}
+
+void ChildProcess::WriteBytes(const std::string& bytes) {
+  // Writing to a child that has died must not end this process.
+  signal(SIGPIPE, SIG_IGN);
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t n = write(static_cast<int>(to_child_), bytes.data() + done,
+                            bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    done += static_cast<size_t>(n);
+  }
 }
 
 int ChildProcess::ReadByte() {

@@ -59,10 +59,25 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments) {
 
 ChildProcess::~ChildProcess() {
   if (!ok()) return;
-  CloseHandle(AsHandle(to_child_));
+  CloseInput();
   WaitForSingleObject(AsHandle(process_), INFINITE);
   CloseHandle(AsHandle(process_));
   CloseHandle(AsHandle(from_child_));
+}
+
+uint32_t ChildProcess::pid() const {
+  return ok() ? GetProcessId(AsHandle(process_)) : 0;
+}
+
+void ChildProcess::CloseInput() {
+  if (to_child_ != 0) CloseHandle(AsHandle(to_child_));
+  to_child_ = 0;
+}
+
+void ChildProcess::WriteBytes(const std::string& bytes) {
+  DWORD written = 0;
+  WriteFile(AsHandle(to_child_), bytes.data(), static_cast<DWORD>(bytes.size()),
+            &written, nullptr);
 }
 
 int ChildProcess::ReadByte() {

@@ -1,4 +1,4 @@
-"""Measured times by benchmark name; Google Benchmark's JSON format for them."""
+"""What was measured, by benchmark name; Google Benchmark's JSON format for it."""
 
 import re
 import statistics
@@ -19,17 +19,34 @@ def split(name):
     return scenario, peer, arguments[0] if arguments else ""
 
 
+def join(scenario, peer, argument):
+    return "/".join(filter(None, (scenario, peer, argument)))
+
+
 # More cores than this used by others, and a measurement counts as disturbed: two
 # processes that spin on two cores show any third one.
 MAX_FOREIGN_CORES = 0.15
 
+# What is no time and does not depend on how busy the machine is: measured in one
+# round, and never repeated.
+STEADY = {"idle_wakeups", "idle_memory", "allocations"}
+
+
+def is_steady(name):
+    return split(name)[0] in STEADY
+
 
 def is_disturbed(entry):
-    return entry["foreign_cores"] > MAX_FOREIGN_CORES
+    return entry["foreign_cores"] > MAX_FOREIGN_CORES and not is_steady(plain_name(entry["name"]))
 
 
 def _preferably_sound(entries):
     return [e for e in entries if not is_disturbed(e)] or entries
+
+
+def _median(values):
+    values = list(values)
+    return statistics.median(values) if values else None
 
 
 class Results:
@@ -47,11 +64,12 @@ class Results:
     def times_ns(self, name):
         return [e["real_time"] for e in self._entries.get(name, [])]
 
-    def median_ns(self, name):
-        """Median over undisturbed rounds, or over all if there are none; which."""
-        entries = self._entries.get(name, [])
-        times = [e["real_time"] for e in _preferably_sound(entries)]
-        return (statistics.median(times) if times else None), not all(map(is_disturbed, entries))
+    def median(self, name, field="real_time"):
+        """Median of a time (in ns) or a counter over undisturbed rounds, or over all if
+        there are none, or None; and how many rounds were undisturbed."""
+        entries = [e for e in self._entries.get(name, []) if field in e]
+        sound = [e for e in entries if not is_disturbed(e)]
+        return _median(e[field] for e in sound or entries), len(sound)
 
     def ratio(self, name, base):
         """Median over rounds of name's time / base's; how many sound rounds it rests on.
@@ -64,8 +82,7 @@ class Results:
         """
         pairs = list(zip(self._entries.get(name, []), self._entries.get(base, [])))
         sound = [p for p in pairs if not any(map(is_disturbed, p))]
-        ratios = [a["real_time"] / b["real_time"] for a, b in sound or pairs]
-        return (statistics.median(ratios) if ratios else None), len(sound)
+        return _median(a["real_time"] / b["real_time"] for a, b in sound or pairs), len(sound)
 
     def noisy(self):
         """Names whose slowest round took more than twice as long as the fastest."""

@@ -2,33 +2,35 @@
 # Builds the gRPC peer of the benchmark with the system's gRPC, protobuf and
 # Google Benchmark (Debian: tools/setup installs them).
 #
-#   bench/grpc_peer/build.sh OUTDIR     prints the path of the binary
+#   bench/grpc_peer/build.sh OUTDIR     prints the paths of the binaries
 #
-# The binary's folder is named after a hash of its sources and of the versions
-# of what it is built with: it is built once, and again when any of them changes.
+# The sources are those of bench/rpc; rpc/library.h chooses gRPC.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
-mkdir -p "${1:?usage: build.sh OUTDIR}"
-out=$(cd "$1" && pwd)
-cxx=${CXX:-clang++-19}
-sources="bench/grpc_peer/grpc_echo.cc bench/scenario.cc bench/child_process.cc bench/child_process_posix.cc"
-inputs="$sources bench/grpc_peer/build.sh bench/bench_echo.proto bench/scenario.h bench/child_process.h bench/unary_echo.h"
+# shellcheck source=bench/system_peer.sh
+. "$root/bench/system_peer.sh"
 
-cd "$root"
-# shellcheck disable=SC2086
-key=$( { sha256sum $inputs; "$cxx" --version; pkg-config --modversion grpc++ protobuf benchmark; } | sha256sum | cut -c1-16)
-binary=$out/$key/grpc_echo
-if [ ! -x "$binary" ]; then
-  tmp=$(mktemp -d "$out/build.XXXXXX")
-  trap 'rm -rf "$tmp"' EXIT
+shared="bench/scenario.cc bench/child_process.cc bench/child_process_posix.cc bench/rpc/peer.cc"
+calls="bench/rpc/unary.cc bench/rpc/streams.cc bench/rpc/crowd.cc bench/grpc_peer/grpc_main.cc"
+resources="bench/rpc/resources.cc bench/rpc/allocation_count.cc bench/rpc/process_stats_linux.cc
+  bench/grpc_peer/grpc_resources_main.cc"
+packages="grpc++ protobuf benchmark"
+
+begin_build "${1:?usage: build.sh OUTDIR}" "$packages" \
+  "$shared $calls $resources bench/grpc_peer/build.sh bench/bench_echo.proto bench/*.h bench/rpc/*.h"
+if [ -n "$needs_build" ]; then
   protoc -Ibench --cpp_out="$tmp" --grpc_out="$tmp" \
     --plugin=protoc-gen-grpc="$(command -v grpc_cpp_plugin)" bench/bench_echo.proto
-  # -O2 -DNDEBUG: what Bazel's -c opt gives the other peers.
-  # shellcheck disable=SC2046,SC2086
-  "$cxx" -std=c++17 -O2 -DNDEBUG -I. -I"$tmp" $(pkg-config --cflags grpc++ protobuf benchmark) \
-    $sources "$tmp"/bench_echo.pb.cc "$tmp"/bench_echo.grpc.pb.cc \
-    $(pkg-config --libs grpc++ protobuf benchmark) -o "$tmp/grpc_echo" >&2
-  mkdir -p "$out/$key"
-  mv "$tmp/grpc_echo" "$binary"
+  options="-DSHMRPC_BENCH_GRPC"
+  # shellcheck disable=SC2086
+  compile $shared "$tmp/bench_echo.pb.cc" "$tmp/bench_echo.grpc.pb.cc"
+  shared_objects=$objects
+  # shellcheck disable=SC2086
+  compile $calls
+  link grpc_calls "$shared_objects $objects"
+  # shellcheck disable=SC2086
+  compile $resources
+  link grpc_resources "$shared_objects $objects"
+  end_build
 fi
-echo "$binary"
+echo "$built/grpc_calls" "$built/grpc_resources"

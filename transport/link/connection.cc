@@ -143,8 +143,8 @@ absl::Status Connection::Send(const OutgoingFrame& frame,
 
   absl::MutexLock lock(&send_mutex_);
   if (arena_sender_.HasAnnouncements()) Announce(rang);
-  PushOrKeep(record, rang);
-  return broken() ? status() : absl::OkStatus();
+  // Not whether it is broken by now: the frame may have gone before.
+  return PushOrKeep(record, rang) ? absl::OkStatus() : status();
 }
 
 void Connection::GiveBackBlock(uint32_t block) {
@@ -165,10 +165,13 @@ void Connection::Announce(bool* rang) {
   }
 }
 
-void Connection::PushOrKeep(const Record& record, bool* rang) {
+bool Connection::PushOrKeep(const Record& record, bool* rang) {
   FlushLocked();
-  if (backlog_.empty() && Push(record, rang) != PushResult::kFull) return;
-  if (broken()) return;
+  if (backlog_.empty()) {
+    const PushResult pushed = Push(record, rang);
+    if (pushed != PushResult::kFull) return pushed == PushResult::kPushed;
+  }
+  if (broken()) return false;
   std::string bytes(record.fields.record_bytes, '\0');
   record.WriteTo(reinterpret_cast<uint8_t*>(&bytes[0]), sizeof(FrameHeader));
   const uint64_t word = record.Word();
@@ -176,6 +179,7 @@ void Connection::PushOrKeep(const Record& record, bool* rang) {
   backlog_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
   backlog_.push_back(std::move(bytes));
   FlushLocked();
+  return true;
 }
 
 Connection::PushResult Connection::Push(const Record& record, bool* rang) {

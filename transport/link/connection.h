@@ -12,9 +12,9 @@
 // Send never blocks. A small frame is written into the ring itself, a large one
 // into a block of the arena, outside any lock. What finds the ring full waits
 // in a private backlog, in order, which Flush (or the next Send) moves into the
-// ring; the peer rings when it has given space back. A client's backlog is
-// bounded by its calls in flight; a server's poller looks at BacklogBytes
-// (docs/decisions/0004).
+// ring; the peer rings when it has given space back. So that somebody hears
+// that, a client's stream waits until its messages are in the ring; a server's
+// poller looks at BacklogBytes (docs/decisions/0004).
 //
 // Thread rule: Send, GiveBackBlock, Flush, Fail, Close from any thread. Next,
 // Park and Unpark from one thread at a time, the one that leads.
@@ -71,7 +71,8 @@ class Connection {
   // Sends `frame`; `write` is called once, guarded, with room for
   // frame.message_bytes. `*rang` (may be null): true if the peer was asleep.
   // RESOURCE_EXHAUSTED: no memory for the message; nothing was sent and the
-  // connection goes on. Other errors: the connection is broken.
+  // connection goes on. Other errors: the connection is broken, and nothing was
+  // sent.
   absl::Status Send(const OutgoingFrame& frame, OutgoingFrame::Write write,
                     bool* rang = nullptr);
   absl::Status Send(const OutgoingFrame& frame, bool* rang = nullptr);
@@ -149,7 +150,8 @@ class Connection {
 
   PushResult Push(const Record& record, bool* rang)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
-  void PushOrKeep(const Record& record, bool* rang)
+  // False: broken, and the record was neither pushed nor kept.
+  bool PushOrKeep(const Record& record, bool* rang)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void Announce(bool* rang) ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);

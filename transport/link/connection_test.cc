@@ -84,6 +84,23 @@ TEST(Connection, FrameArrivesWithAllItsFields) {
   EXPECT_TRUE(pair.server().status().ok());
 }
 
+TEST(Connection, FrameThatWentBeforeTheFailureIsNoError) {
+  ConnectionPair pair;
+  OutgoingFrame sent = Open(1);
+  sent.has_message = true;
+  sent.message_bytes = 1;
+  // As if another thread had found something wrong just then. Who is told that
+  // nothing was sent may send it a second time.
+  const absl::Status status = pair.client().Send(sent, [&](uint8_t* to) {
+    *to = 'm';
+    pair.client().Fail(absl::UnavailableError("meanwhile"));
+  });
+  Frame got;
+  EXPECT_TRUE(pair.server().Next(&got));
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_FALSE(pair.client().Send(Open(2)).ok());
+}
+
 TEST(Connection, NoMessageAndAnEmptyOneAreTwoThings) {
   ConnectionPair pair;
   ASSERT_TRUE(pair.client().Send(Open(1)).ok());

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "google/protobuf/message_lite.h"
@@ -86,6 +87,8 @@ struct ClientCall {
   std::string initial;  // the server's initial metadata
   bool initial_arrived = false;
   bool opened = false;  // the open frame was sent: a cancel can follow
+  // Its caller's end for it, which came while the close frame was being read.
+  std::optional<Status> given_up;
 };
 
 // A thread that waits for something of a call. Lives on its stack.
@@ -95,6 +98,7 @@ struct ClientWait {
     kMessage,  // or that none will come
     kInitial,  // the initial metadata, or that none will come
     kCredit,   // room in the window, or the end
+    kSent,     // that no frame waits for room in the ring, or the end
   };
 
   ClientWait(ClientCall* call, For what) : call(call), what(what) {}

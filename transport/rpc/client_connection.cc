@@ -114,6 +114,10 @@ absl::Status ClientConnection::Open(
     ClientCall* call, const RpcMethod& method, absl::string_view metadata,
     const google::protobuf::MessageLite* message, uint64_t message_bytes,
     bool last) {
+  // Before a frame for it, true or not, can find it.
+  if (message != nullptr && !last) {
+    call->window.Charge(link::MessageCost(message_bytes));
+  }
   bool bound = false;
   if (!Register(call, method.id(), &bound)) {
     return absl::ResourceExhaustedError(
@@ -131,9 +135,6 @@ absl::Status ClientConnection::Open(
     open.deadline_ns = call->deadline_ns;
     open.metadata = metadata;
     open.message_bytes = message_bytes;
-    if (message != nullptr && !last) {
-      call->window.Charge(link::MessageCost(message_bytes));
-    }
     bool rang = false;
     sent = message == nullptr
                ? link_.connection->Send(open, WriteNothing, &rang)
@@ -171,16 +172,7 @@ bool ClientConnection::NoteOpenedLocked(ClientCall* call) {
 bool ClientConnection::EndLocked(ClientCall* call, const Status& status,
                                  ClientCall::EndedBy ended_by) {
   if (!call->TryEnd()) {
-    // A status that lies behind unread messages is not the caller's yet.
-    if (ended_by == ClientCall::EndedBy::kClient && call->done() &&
-        call->ended_by == ClientCall::EndedBy::kServer &&
-        call->response == nullptr && !call->inbox.empty() &&
-        Find(call->id) == call) {
-      call->status = status;
-      call->trailing.clear();
-      call->ended_by = ended_by;
-      WakeReady(*call);
-    }
+    GiveUpUnread(call, status, ended_by);
     return false;
   }
   call->status = status;
@@ -189,6 +181,29 @@ bool ClientConnection::EndLocked(ClientCall* call, const Status& status,
   call->state.store(ClientCall::State::kDone, std::memory_order_release);
   WakeReady(*call);
   return call->opened && ended_by == ClientCall::EndedBy::kClient;
+}
+
+void ClientConnection::GiveUpUnread(ClientCall* call, const Status& status,
+                                    ClientCall::EndedBy ended_by) {
+  // Once it is forgotten, what it has is its caller's alone.
+  if (call->response != nullptr || Find(call->id) != call) return;
+  const bool by_client = ended_by == ClientCall::EndedBy::kClient;
+  if (!call->done()) {
+    // DeliverClose comes back to it.
+    if (by_client) call->given_up = status;
+    return;
+  }
+  if (call->ended_by != ClientCall::EndedBy::kServer || call->inbox.empty()) {
+    return;
+  }
+  // After a loss the server's status stands, but nothing else would ever end
+  // the wait for a reader.
+  if (by_client) {
+    call->status = status;
+    call->trailing.clear();
+  }
+  call->ended_by = ended_by;
+  WakeReady(*call);
 }
 
 void ClientConnection::End(ClientCall* call, const Status& status) {
@@ -297,8 +312,19 @@ bool ClientConnection::SendMessage(ClientCall* call,
   // Relaxed: advice.
   if (rang) call->rang.store(true, std::memory_order_relaxed);
   if (sent.ok()) return true;
-  End(call, CallStatus(sent));
+  if (absl::IsResourceExhausted(sent)) {
+    End(call, CallStatus(sent));
+  } else {
+    // What has come can still be read.
+    FailAll(CallStatus(sent));
+  }
   return false;
+}
+
+void ClientConnection::AwaitSent(ClientCall* call) {
+  if (link_.connection->BacklogBytes() == 0) return;
+  ClientWait wait(call, ClientWait::For::kSent);
+  Await(&wait);
 }
 
 bool ClientConnection::PeekMessage(ClientCall* call, uint64_t* size_bytes) {
@@ -361,6 +387,14 @@ void ClientConnection::AwaitInitial(ClientCall* call) {
 std::string ClientConnection::InitialMetadata(ClientCall* call) {
   absl::MutexLock lock(&mutex_);
   return call->initial;
+}
+
+void ClientConnection::Abandon(ClientCall* call) {
+  End(call, Cancelled());
+  AwaitEnd(call);
+  if (call->late_response != nullptr) {
+    DropArrived(*call->late_response, link_.connection.get());
+  }
 }
 
 void ClientConnection::ParseLateResponse(ClientCall* call) {

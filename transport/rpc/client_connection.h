@@ -73,6 +73,10 @@ class ClientConnection {
   // A response that AwaitEnd left in its block.
   void ParseLateResponse(ClientCall* call);
 
+  // Instead of both: nobody wants the call any more. Ends it, unless it has
+  // ended, and forgets it with all that came.
+  void Abandon(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // --- a stream's messages
 
   // Sends a message, or with null only the word that none follows. Waits for
@@ -81,6 +85,11 @@ class ClientConnection {
                    const google::protobuf::MessageLite* message,
                    uint64_t message_bytes, bool last)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Until what was sent is where the server finds it without our help, or the
+  // call has ended. A thread that goes away with frames in the backlog would
+  // leave them there until the next one comes.
+  void AwaitSent(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Takes the next message. False: none will come.
   bool ReadMessage(ClientCall* call, google::protobuf::MessageLite* message)
@@ -122,6 +131,11 @@ class ClientConnection {
   bool EndLocked(ClientCall* call, const Status& status,
                  ClientCall::EndedBy ended_by)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same for a call that somebody else has ended: a status behind unread
+  // messages is not the caller's yet.
+  void GiveUpUnread(ClientCall* call, const Status& status,
+                    ClientCall::EndedBy ended_by)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailAll(const Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnServerDeath() ABSL_LOCKS_EXCLUDED(mutex_);
   // Why no further frame will come; OK if one may.
@@ -134,7 +148,7 @@ class ClientConnection {
   bool Ready(const ClientWait& wait) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lead(ClientWait* wait) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Takes what has come, without waiting, unless somebody leads.
+  // Takes some of what has come, without waiting, unless somebody leads.
   void Pump() ABSL_LOCKS_EXCLUDED(mutex_);
   // Sleeps on the server's word; false: the deadline has passed.
   bool Sleep(ClientWait* wait, int* naps);

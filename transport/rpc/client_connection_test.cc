@@ -10,7 +10,9 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/wrappers.pb.h"
 #include "gtest/gtest.h"
+#include "transport/link/metadata.h"
 #include "transport/platform/testing/watchdog.h"
+#include "transport/rpc/status_wire.h"
 #include "transport/rpc/testing/hand_made_server.h"
 
 namespace shmrpc {
@@ -124,6 +126,32 @@ TEST_F(BadServer, StatusThatMakesNoSenseIsInternal) {
   const Status status =
       Call([&] { Close(TakeOpen(), StatusCode::NOT_FOUND, "abc", "", false); });
   EXPECT_EQ(status.error_code(), StatusCode::INTERNAL);
+}
+
+TEST_F(BadServer, CancelWhileTheCloseIsBeingReadIsNotLost) {
+  static const RpcMethod method("/test.Service/Stream");
+  // So much that reading it takes a while.
+  std::string trailing;
+  link::AppendMetadata("long-bin", std::string(15 << 20, 't'), &trailing);
+  ClientCall stream(nullptr, /*streams=*/true, CallOptions());
+  ASSERT_TRUE(client().Open(&stream, method, "", nullptr, 0, false).ok());
+  // Another call's thread leads.
+  std::thread leader([&] {
+    const Status status = Call([&] {
+      const uint32_t stream_id = TakeOpen();
+      const uint32_t id = TakeOpen();
+      server_.Message(stream_id, "unread");
+      Close(stream_id, StatusCode::OK, trailing, "", false);
+      Close(id, StatusCode::OK, "", "");
+    });
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  });
+  while (stream.state == ClientCall::State::kOpen) {
+  }
+  client().End(&stream, Cancelled());
+  client().AwaitEnd(&stream);
+  EXPECT_EQ(stream.status.error_code(), StatusCode::CANCELLED);
+  leader.join();
 }
 
 TEST_F(BadServer, GarbageInTheRingIsUnavailable) {

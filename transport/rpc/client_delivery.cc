@@ -68,6 +68,9 @@ bool ClientConnection::DeliverClose(const link::Frame& frame, ClientWait* own) {
   // SYNC(call-done): release; status and response are written.
   call->state.store(ClientCall::State::kDone, std::memory_order_release);
   WakeReady(*call);
+  if (call->given_up) {
+    GiveUpUnread(call, *call->given_up, ClientCall::EndedBy::kClient);
+  }
   return own != nullptr && Ready(*own);
 }
 

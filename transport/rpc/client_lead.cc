@@ -25,6 +25,9 @@ constexpr int kRounds = 100;
 // Frames between two looks at the clock while they come without a pause.
 constexpr int kFramesPerClock = 64;
 
+// Frames that a writer takes in passing.
+constexpr int kFramesPerPump = 64;
+
 // Looks again after 1, 10, 100 ms, then each second: an event is only a hint.
 constexpr int64_t kNapsNs[] = {1000000, 10000000, 100000000, 1000000000};
 constexpr int kLongestNap = 3;
@@ -43,11 +46,15 @@ bool ClientConnection::Ready(const ClientWait& wait) const {
       return call.done() && (call.inbox.empty() || call.response != nullptr ||
                              call.ended_by != ClientCall::EndedBy::kServer);
     case ClientWait::For::kMessage:
-      return wait.taken || call.done() || !call.inbox.empty();
+      // In this order: who leads sets `taken` without the mutex, but not of a
+      // call that others have seen end.
+      return call.done() || wait.taken || !call.inbox.empty();
     case ClientWait::For::kInitial:
       return call.initial_arrived || call.done() || !call.inbox.empty();
     case ClientWait::For::kCredit:
       break;
+    case ClientWait::For::kSent:
+      return call.done() || link_.connection->BacklogBytes() == 0;
   }
   return call.done() || call.window.open();
 }
@@ -95,8 +102,12 @@ void ClientConnection::AwaitLocked(ClientWait* wait) {
       led_ = false;
       leader_ = nullptr;
     } else {
+      // Any thread that sends may empty the backlog, and tells nobody.
+      const int64_t look_ns = wait->what == ClientWait::For::kSent
+                                  ? platform::MonotonicNowNs() + kNapsNs[0]
+                                  : kInfiniteFutureNs;
       mutex_.Unlock();
-      wait->waiter->Wait(nullptr, call->deadline_ns);
+      wait->waiter->Wait(nullptr, std::min(call->deadline_ns, look_ns));
       mutex_.Lock();
     }
     if (!Ready(*wait) && Expired(*call) &&
@@ -120,8 +131,14 @@ void ClientConnection::Pump() {
   }
   const absl::Status end = EndReason();
   link::Frame frame;
-  while (link_.connection->Next(&frame)) Deliver(frame, nullptr);
-  if (!end.ok() || link_.connection->broken()) {
+  int taken = 0;
+  while (taken < kFramesPerPump && link_.connection->Next(&frame)) {
+    ++taken;
+    Deliver(frame, nullptr);
+  }
+  // More may have come before the end.
+  const bool emptied = taken < kFramesPerPump;
+  if (emptied && (!end.ok() || link_.connection->broken())) {
     FailAll(CallStatus(end.ok() ? link_.connection->status() : end));
   } else {
     link_.connection->Flush();
@@ -153,9 +170,13 @@ void ClientConnection::Lead(ClientWait* wait) {
       FailAll(CallStatus(end.ok() ? connection.status() : end));
       return;
     }
-    // Ended by another thread.
-    if (wait->call->done()) return;
     connection.Flush();
+    // Ended by another thread, perhaps with messages that are to be read first;
+    // or it was all about the flush.
+    if (wait->call->done() || wait->what == ClientWait::For::kSent) {
+      absl::MutexLock lock(&mutex_);
+      if (Ready(*wait)) return;
+    }
     if (progress) rounds = naps = 0;
     if (rounds == kRounds) {
       if (!Sleep(wait, &naps)) return;

@@ -50,8 +50,7 @@ LocalClientStream::~LocalClientStream() {
   if (finished_) return;
   if (context_ != nullptr) ClientContextAccess::slot(context_)->End();
   if (!opened_) return;
-  Cancel();
-  connection_->AwaitEnd(&call_);
+  connection_->Abandon(&call_);
 }
 
 absl::Status LocalClientStream::Start() {
@@ -92,8 +91,12 @@ bool LocalClientStream::Send(const MessageLite* message, uint64_t message_bytes,
                              bool last) {
   bool carried;
   if (!EnsureOpen(message, message_bytes, last, &carried)) return false;
-  return carried ||
-         connection_->SendMessage(&call_, message, message_bytes, last);
+  if (!carried &&
+      !connection_->SendMessage(&call_, message, message_bytes, last)) {
+    return false;
+  }
+  connection_->AwaitSent(&call_);
+  return true;
 }
 
 void LocalClientStream::PublishInitial() {

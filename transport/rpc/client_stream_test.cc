@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "shmrpc/client_context.h"
 #include "transport/link/metadata.h"
+#include "transport/platform/testing/notification.h"
 #include "transport/platform/testing/watchdog.h"
 #include "transport/rpc/context_access.h"
 #include "transport/rpc/testing/hand_made_server.h"
@@ -24,6 +25,7 @@ namespace {
 
 using google::protobuf::BytesValue;
 using ::shmrpc::testing::HandMadeServer;
+using ::shmrpc::testing::Notification;
 using ::shmrpc::testing::Watchdog;
 using ::testing::HasSubstr;
 using Taken = HandMadeServer::Taken;
@@ -69,6 +71,14 @@ class Stream : public ::testing::Test {
 
   uint32_t TakeOpen() {
     return server_.Take(memory::kFrameOpen).fields.call_id;
+  }
+
+  // For the server's thread.
+  bool ClientSleeps() {
+    return server_.link().page()->side[memory::kClientSide].parked != 0;
+  }
+  void AwaitClientAsleep() {
+    while (!ClientSleeps()) std::this_thread::yield();
   }
 
   Watchdog dog_{60, "client stream"};
@@ -430,6 +440,86 @@ TEST_F(Stream, LostConnectionDeliversWhatHadArrived) {
   EXPECT_FALSE(stream.WritesDone());
   EXPECT_EQ(stream.Finish().error_code(), StatusCode::UNAVAILABLE);
   serving_.join();
+}
+
+TEST_F(Stream, FinishBeforeUnreadMessagesSleepsUntilTheConnectionIsLost) {
+  Serve([&] {
+    const uint32_t id = TakeOpen();
+    server_.Message(id, Wire("unread"));
+    server_.Close(id, StatusCode::ABORTED, "", "", false);
+    AwaitClientAsleep();
+    server_.link().Close();
+  });
+  const BytesValue request = Value("q");
+  EXPECT_EQ(Start(&request).Finish().error_code(), StatusCode::ABORTED);
+  serving_.join();
+}
+
+TEST_F(Stream, WriteThatBreaksTheLinkLeavesWhatHadCome) {
+  Serve([&] {
+    server_.Message(TakeOpen(), Wire("a"));
+    // More than was ever sent. The writer finds it out.
+    server_.link().page()->ring[memory::kClientSide].consumed = 1ull << 40;
+  });
+  ClientStream& stream = Start();
+  serving_.join();
+  while (stream.Write(Value(std::string(4000, 'w')), {})) {
+  }
+  BytesValue reply;
+  ASSERT_TRUE(stream.Read(&reply));
+  EXPECT_EQ(reply.value(), "a");
+  EXPECT_FALSE(stream.Read(&reply));
+  EXPECT_EQ(stream.Finish().error_code(), StatusCode::UNAVAILABLE);
+}
+
+TEST_F(Stream, WhatWasWrittenArrivesIfTheClientThenDoesNothing) {
+  constexpr int kMessages = 100;  // that the ring does not hold at once
+  Notification written;
+  Serve([&] {
+    TakeOpen();
+    while (!written.HasBeenNotified() && !ClientSleeps()) {
+      std::this_thread::yield();
+    }
+    for (int i = 0; i < kMessages; ++i) server_.Take(memory::kFrameMessage);
+  });
+  ClientStream& stream = Start();
+  for (int i = 0; i < kMessages; ++i) {
+    EXPECT_TRUE(stream.Write(Value(std::string(1000, 'w')), {}));
+  }
+  written.Notify();
+  serving_.join();
+}
+
+TEST_F(Stream, WriteTakesSomeOfWhatHasComeInPassingNotAll) {
+  Serve([&] {
+    TakeOpen();
+    // Credit that nobody asked for: late, as far as anyone can tell.
+    for (uint32_t i = 1; i <= 1000; ++i) server_.Credit(i << 16 | 0xffff, 1);
+  });
+  ClientStream& stream = Start();
+  serving_.join();
+  EXPECT_TRUE(stream.Write(Value("w"), {}));
+  // A server that goes on like this must not keep the writer for ever. Here it
+  // has not even taken the quarter of the ring that it gives back at once.
+  EXPECT_EQ(server_.link().page()->ring[memory::kServerSide].consumed.load(),
+            0u);
+}
+
+TEST_F(Stream, DroppedStreamGivesItsResponseBack) {
+  Serve([&] {
+    // Long enough for a block.
+    server_.Close(TakeOpen(), StatusCode::OK, "",
+                  Wire(std::string(100 * 1000, 'r')));
+    server_.Drain();
+  });
+  BytesValue response;
+  ClientStream& stream = Start(nullptr, &response);
+  // Until the close has come.
+  while (stream.Write(Value("x"), {})) {
+  }
+  stream_.reset();
+  serving_.join();
+  EXPECT_EQ(response.value(), "");
 }
 
 TEST_F(Stream, ReaderAndWriterAreTwoThreads) {

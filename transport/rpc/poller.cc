@@ -12,7 +12,7 @@ namespace shmrpc {
 namespace internal {
 namespace {
 
-// As a client polls before it sleeps: see client_connection.cc.
+// As a client polls before it sleeps: see client_lead.cc.
 constexpr int kPollsPerRound = 50;
 constexpr int kBusyRounds = 8;
 constexpr int kRounds = 100;

@@ -123,6 +123,8 @@ absl::Status ServerCallStream::SendAndLeave(link::OutgoingFrame* frame,
   frame->call_id = call_->call_id();
   ServerConnection* connection = call_->connection().get();
   absl::Status sent = connection->link().Send(*frame, write);
+  // The poller ends the connection's calls, and may be asleep.
+  if (connection->link().broken()) connection->WakePoller();
   std::optional<Status> close;
   {
     absl::MutexLock lock(&mutex_);

@@ -787,6 +787,37 @@ TEST_F(ServerStreamTest, ClientThatGoesReleasesTheHandler) {
   server_->Shutdown();  // before what handlers refer to
 }
 
+TEST_F(ServerStreamTest, WriteThatBreaksTheLinkReleasesTheReader) {
+  Notification go;
+  Notification ended;
+  service_.bidi = [&](ServerContext* context, Stream* stream) {
+    std::thread reader([&] {
+      StringValue message;
+      EXPECT_FALSE(stream->Read(&message));
+    });
+    stream->SendInitialMetadata();
+    go.Wait();
+    while (stream->Write(Text(std::string(4000, 'w')))) {
+    }
+    reader.join();
+    EXPECT_TRUE(context->IsCancelled());
+    ended.Notify();
+    return Status();
+  };
+  Start();
+  client_->Open(1, kBidi);
+  client_->NextMessage();
+  memory::ConnectionPage* page = client_->connection().page();
+  // More than was ever sent; and the thread that polls sleeps.
+  page->ring[memory::kServerSide].consumed = 1ull << 40;
+  while (page->side[memory::kServerSide].parked == 0) {
+    std::this_thread::yield();
+  }
+  go.Notify();
+  ended.Wait();
+  server_->Shutdown();  // before what handlers refer to
+}
+
 TEST_F(ServerStreamTest, DeadlineReleasesReaderAndWriter) {
   service_.bidi = [](ServerContext* context, Stream* stream) {
     StringValue message;
