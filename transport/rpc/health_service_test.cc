@@ -138,7 +138,7 @@ class HealthServiceTest : public ::testing::Test {
     return serving_status;
   }
 
-  Watchdog dog_{60, "health service"};
+  Watchdog dog_{30, "health service"};
   HealthService health_;
 };
 
