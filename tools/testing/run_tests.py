@@ -20,7 +20,7 @@ SANITIZERS = {
     "ubsan": ["no_ubsan"],
     "asan-ubsan": ["no_asan", "no_ubsan"],
 }
-SANITIZED = ["//transport/...", "//tests/...", "//examples/...", "//codegen/..."]
+SANITIZED = ["//transport/...", "//tests/...", "//examples/..."]
 
 
 def parse(argv):

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/platform/clock.h"
+#include "transport/platform/cpu.h"
 #include "transport/rpc/message_io.h"
 #include "transport/rpc/status_wire.h"
 
@@ -145,8 +146,17 @@ absl::Status ClientConnection::Open(
     call->rang.store(rang, std::memory_order_relaxed);
   }
   if (!sent.ok()) {
-    absl::MutexLock lock(&mutex_);
+    mutex_.Lock();
     Unregister(call);
+    // A server that closes calls at random may have hit this one: who reads its
+    // close must be through with it, and does the last of that under the mutex.
+    while (call->state.load(std::memory_order_acquire) ==
+           ClientCall::State::kEnding) {
+      mutex_.Unlock();
+      platform::YieldThread();
+      mutex_.Lock();
+    }
+    mutex_.Unlock();
     return sent;
   }
   // A unary call goes on to AwaitEnd, which takes the lock anyway.

@@ -97,6 +97,12 @@ void ClientConnection::TakeClose(const link::Frame& frame, ClientCall* call) {
     return;
   }
   // A server that does not stream answers a client that expects a stream.
+  if (TooLong(frame.message_bytes, call->max_receive_bytes)) {
+    Drop(frame);
+    call->status =
+        ReceivedTooLarge(frame.message_bytes, call->max_receive_bytes);
+    return;
+  }
   ArrivedMessage message;
   if (!KeepMessage(frame, &message)) {
     call->status = MemoryGone();
@@ -161,7 +167,10 @@ Status ClientConnection::TakeResponse(const link::Frame& frame,
 bool ClientConnection::DeliverMessage(const link::Frame& frame,
                                       ClientWait* own) {
   std::string initial;
-  if (frame.initial() && !CopyMetadata(frame, &initial)) return false;
+  if (frame.initial() && !CopyMetadata(frame, &initial)) {
+    link_.connection->Fail(absl::DataLossError("metadata's memory is gone"));
+    return false;
+  }
   const bool in_place =
       frame.has_message() && own != nullptr && own->into != nullptr &&
       !own->taken && own->call->id == frame.fields.call_id &&
@@ -174,7 +183,8 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
   } else if (!frame.has_message()) {
     Drop(frame);
   } else if (!KeepMessage(frame, &message)) {
-    return false;  // the link is poisoned: the next look finds it out
+    link_.connection->Fail(absl::DataLossError("the ring's memory is gone"));
+    return false;
   }
   bool cancel = false;
   bool ready;

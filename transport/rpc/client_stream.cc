@@ -142,6 +142,8 @@ bool LocalClientStream::Read(MessageLite* message) {
   if (!EnsureOpen()) return false;
   const bool there = connection_->ReadMessage(&call_, message);
   PublishInitial();
+  // It comes before the first message or with it, or not at all.
+  published_ |= there;
   return there;
 }
 

@@ -12,11 +12,12 @@
 #ifndef SHMRPC_TRANSPORT_RPC_INBOX_H_
 #define SHMRPC_TRANSPORT_RPC_INBOX_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "transport/link/connection.h"
 #include "transport/link/flow_control.h"
@@ -54,13 +55,17 @@ class Inbox {
     messages_.push_back(std::move(message));
     return true;
   }
-  bool empty() const { return messages_.empty(); }
+  bool empty() const { return next_ == messages_.size(); }
   // Of the next message, which there is.
-  uint64_t next_size_bytes() const { return messages_.front().size_bytes; }
+  uint64_t next_size_bytes() const { return messages_[next_].size_bytes; }
   // `*credit`: what to give the sender now, 0 nothing.
   ArrivedMessage Pop(uint32_t* credit) {
-    ArrivedMessage message = std::move(messages_.front());
-    messages_.pop_front();
+    ArrivedMessage message = std::move(messages_[next_++]);
+    if (next_ == messages_.size() || next_ == kMaxTaken) {
+      messages_.erase(messages_.begin(),
+                      messages_.begin() + static_cast<std::ptrdiff_t>(next_));
+      next_ = 0;
+    }
     *credit = window_.Taken(link::MessageCost(message.size_bytes));
     return message;
   }

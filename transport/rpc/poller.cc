@@ -280,8 +280,12 @@ void Poller::RunAway(std::unique_ptr<ServerCall> call) {
   if (!method->streams()) {
     method->NoteRun(platform::MonotonicNowNs() - start_ns);
   }
-  threads_.Return();
+  // Before a short reply: who gets it may count on this thread. After a long
+  // one: nobody would poll if the leader counted on it meanwhile.
+  const bool long_reply = call->response_bytes() > kLongReplyBytes;
+  if (!long_reply) threads_.Return();
   Finish(std::move(call), nullptr);
+  if (long_reply) threads_.Return();
 }
 
 void Poller::Exhausted(std::unique_ptr<ServerCall> call) {

@@ -130,6 +130,7 @@ bool PollerThreads::StartSuccessor() {
 // ---------------------------------------------------------------------
 
 bool PollerThreads::StartThread() {
+  if (stopping()) return false;
   // One polls while the others are away.
   if (threads_.size() > static_cast<size_t>(options_.max_away)) return false;
   try {

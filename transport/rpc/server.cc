@@ -1,5 +1,6 @@
 #include "transport/rpc/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr int64_t kDeliveryLookNs = 1000 * 1000;
 constexpr int64_t kDeliveryPatienceNs = 1000 * kDeliveryLookNs;
+// However slowly clients go on taking them.
+constexpr int64_t kDeliveryLimitNs = 30 * kDeliveryPatienceNs;
 
 }  // namespace
 
@@ -134,9 +137,10 @@ void LocalServer::AwaitDelivery() {
   platform::Waiter waiter;
   uint64_t left = poller_->Undelivered();
   int64_t give_up_ns = platform::MonotonicNowNs() + kDeliveryPatienceNs;
+  const int64_t last_ns = platform::MonotonicNowNs() + kDeliveryLimitNs;
   while (left != 0) {
     const int64_t now_ns = platform::MonotonicNowNs();
-    if (now_ns >= give_up_ns) return;
+    if (now_ns >= std::min(give_up_ns, last_ns)) return;
     waiter.Wait(nullptr, now_ns + kDeliveryLookNs);
     const uint64_t left_now = poller_->Undelivered();
     if (left_now < left) {

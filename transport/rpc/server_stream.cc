@@ -1,8 +1,8 @@
 #include "transport/rpc/server_stream.h"
 
 #include <algorithm>
-#include <deque>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -48,7 +48,7 @@ absl::Status ServerCallStream::Credit(uint32_t cost) {
 }
 
 bool ServerCallStream::End(const Status& status) {
-  std::deque<ArrivedMessage> unread;
+  std::vector<ArrivedMessage> unread;
   bool caller_closes;
   {
     absl::MutexLock lock(&mutex_);
