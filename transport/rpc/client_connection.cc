@@ -15,7 +15,20 @@ namespace {
 constexpr uint32_t kSlotMask = 0xffff;
 constexpr size_t kMaxCalls = kSlotMask + 1;
 
-void WriteNothing(uint8_t*) {}
+// With `message`, or with none if that is null.
+absl::Status SendWith(link::Connection* link, const link::OutgoingFrame& frame,
+                      const google::protobuf::MessageLite* message,
+                      bool* rang) {
+  if (message == nullptr) return link->Send(frame, rang);
+  return link->Send(
+      frame, [&](uint8_t* to) { WriteMessage(*message, to); }, rang);
+}
+
+// Is there a message that its reader may still have?
+bool HasReadable(const ClientCall& call) {
+  return !call.inbox.empty() &&
+         !(call.done() && call.ended_by == ClientCall::EndedBy::kClient);
+}
 
 }  // namespace
 
@@ -137,11 +150,7 @@ absl::Status ClientConnection::Open(
     open.metadata = metadata;
     open.message_bytes = message_bytes;
     bool rang = false;
-    sent = message == nullptr
-               ? link_.connection->Send(open, WriteNothing, &rang)
-               : link_.connection->Send(
-                     open, [&](uint8_t* to) { WriteMessage(*message, to); },
-                     &rang);
+    sent = SendWith(link_.connection.get(), open, message, &rang);
     // Relaxed: advice.
     call->rang.store(rang, std::memory_order_relaxed);
   }
@@ -315,10 +324,7 @@ bool ClientConnection::SendMessage(ClientCall* call,
   frame.message_bytes = message_bytes;
   bool rang = false;
   const absl::Status sent =
-      message == nullptr
-          ? link_.connection->Send(frame, WriteNothing, &rang)
-          : link_.connection->Send(
-                frame, [&](uint8_t* to) { WriteMessage(*message, to); }, &rang);
+      SendWith(link_.connection.get(), frame, message, &rang);
   // Relaxed: advice.
   if (rang) call->rang.store(true, std::memory_order_relaxed);
   if (sent.ok()) return true;
@@ -342,10 +348,7 @@ bool ClientConnection::PeekMessage(ClientCall* call, uint64_t* size_bytes) {
   ClientWait wait(call, ClientWait::For::kMessage);
   absl::MutexLock lock(&mutex_);
   AwaitLocked(&wait);
-  if (call->inbox.empty() ||
-      (call->done() && call->ended_by == ClientCall::EndedBy::kClient)) {
-    return false;
-  }
+  if (!HasReadable(*call)) return false;
   *size_bytes = call->inbox.next_size_bytes();
   return true;
 }
@@ -360,10 +363,7 @@ bool ClientConnection::ReadMessage(ClientCall* call,
     absl::MutexLock lock(&mutex_);
     AwaitLocked(&wait);
     if (!wait.taken) {
-      if (call->inbox.empty() ||
-          (call->done() && call->ended_by == ClientCall::EndedBy::kClient)) {
-        return false;
-      }
+      if (!HasReadable(*call)) return false;
       arrived = call->inbox.Pop(&wait.credit);
     }
   }

@@ -172,6 +172,8 @@ class ClientConnection {
   Status TakeResponse(const link::Frame& frame, ClientCall* call);
   ClientCall* Find(uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Drop(const link::Frame& frame);
+  // The server has lied about what it may send.
+  void FailBeyondWindow();
 
   const link::Address address_;
   std::shared_ptr<const std::string> peer_;

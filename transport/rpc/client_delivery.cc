@@ -34,6 +34,11 @@ void ClientConnection::Drop(const link::Frame& frame) {
   if (frame.in_block()) link_.connection->GiveBackBlock(frame.block);
 }
 
+void ClientConnection::FailBeyondWindow() {
+  link_.connection->Fail(absl::DataLossError(
+      absl::StrCat("server ", *peer_, " sent beyond a call's window")));
+}
+
 // --- close
 // ------------------------------------------------------------------
 
@@ -110,8 +115,7 @@ void ClientConnection::TakeClose(const link::Frame& frame, ClientCall* call) {
   }
   absl::MutexLock lock(&mutex_);
   if (!call->inbox.Push(std::move(message))) {
-    link_.connection->Fail(absl::DataLossError(
-        absl::StrCat("server ", *peer_, " sent beyond a call's window")));
+    FailBeyondWindow();
   }
 }
 
@@ -213,8 +217,7 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
           cancel =
               EndLocked(call, TooManyMessages(), ClientCall::EndedBy::kClient);
         } else if (!call->inbox.Push(std::move(message))) {
-          link_.connection->Fail(absl::DataLossError(
-              absl::StrCat("server ", *peer_, " sent beyond a call's window")));
+          FailBeyondWindow();
         }
       }
       WakeReady(*call);
@@ -230,8 +233,7 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
 void ClientConnection::TakeInPlace(const link::Frame& frame, ClientWait* own) {
   // This thread leads and reads the call: nobody else touches its inbox.
   if (!own->call->inbox.Pass(frame.message_bytes, &own->credit)) {
-    link_.connection->Fail(absl::DataLossError(
-        absl::StrCat("server ", *peer_, " sent beyond a call's window")));
+    FailBeyondWindow();
     Drop(frame);
     return;
   }
