@@ -202,7 +202,7 @@ TEST_F(DeadlineOfStream, EndsReadOfTheHandler) {
   script.ReadAll();
   ClientContext context;
   script.AddTo(&context);
-  context.set_deadline(FromNow(milliseconds(200)));
+  context.set_deadline(FromNow(milliseconds(2000)));
   auto stream = stub()->Bidi(&context);
   EXPECT_TRUE(stream->Write(ItemOf(10)));
   script.AwaitStep(observer(), 1, 1);
