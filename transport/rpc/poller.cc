@@ -25,6 +25,8 @@ constexpr uint64_t kLongReplyBytes = 64 * 1024;
 // Frames that wait for room in a client's ring; beyond that it must take some
 // before it is listened to again.
 constexpr uint64_t kMaxBacklogBytes = 16 * 1024 * 1024;
+// After a handler that led has found a call, which cost a wake-up.
+constexpr int64_t kBorrowPauseNs = 100 * 1000 * 1000;
 
 }  // namespace
 
@@ -96,6 +98,10 @@ uint64_t Poller::Undelivered() {
 
 void Poller::Stop() {
   threads_.Stop();
+  if (passed_on_ != nullptr) {
+    passed_on_->Reject(Cancelled());
+    EndCall(std::move(passed_on_));
+  }
   polled_.clear();
   std::vector<std::shared_ptr<ServerConnection>> connections;
   absl::MutexLock lock(&mutex_);
@@ -115,47 +121,90 @@ Poller::End Poller::Lead(uint64_t lead) {
   // must ring: the leader before us may have left some connections unparked.
   threads_.SummonListener();
   ParkAll();
+  Leading leading{lead, nullptr};
+  return Poll(&leading) == Polling::kLost ? End::kLeadLost : End::kIdle;
+}
+
+Poller::Polling Poller::Poll(Leading* leading) {
+  HandlerTurn* const turn = leading->turn;
   bool scan = true;   // after a sleep or a hand-over anything may have come
   bool fresh = true;  // nothing since then
   int rounds = 0;
   for (;;) {
     if (threads_.stopping()) {
       threads_.ReleaseLead();
-      return End::kIdle;
+      return Polling::kRested;
+    }
+    if (turn == nullptr && threads_.TakeWish()) {
+      // The tick brings us back if nobody takes it.
+      threads_.StartTicking();
+      threads_.ReleaseLead();
+      return Polling::kRested;
+    }
+    leading->progress = leading->rang = false;
+    if (passed_on_ != nullptr && !Execute(leading, std::move(passed_on_))) {
+      return Polling::kLost;
     }
     if (threads_.TakeScanRequest()) scan = true;
     if (version_.load(std::memory_order_relaxed) != seen_version_) {
       Refresh();
       scan = true;
     }
-    bool progress = false;
-    bool rang = false;
-    if (!Sweep(&lead, scan, &progress, &rang)) return End::kLeadLost;
+    if (!Sweep(leading, scan)) return Polling::kLost;
     scan = false;
-    if (progress) {
+    if (turn != nullptr && turn->notified()) return Polling::kNotified;
+    if (leading->progress) {
       if (!fresh) threads_.StartTicking();
       fresh = false;
       // Who had to wake a client sleeps at once: polling would hold a core that
       // the client may need.
-      rounds = rang ? kRounds : 0;
-      continue;
-    }
-    if (rounds < kRounds) {
-      if (++rounds <= kBusyRounds) {
-        PollRound();
-      } else {
-        platform::YieldThread();
-      }
-      continue;
-    }
-    if (ParkAll()) {
+      rounds = leading->rang ? kRounds : 0;
+    } else if (rounds < kRounds) {
+      Linger(++rounds);
+    } else if (ParkAll()) {
       scan = true;
       rounds = 0;
-      continue;
+    } else {
+      threads_.StopTicking();  // no calls, no tick
+      if (turn == nullptr) {
+        threads_.ReleaseLead();  // this thread looks once more
+      } else {
+        threads_.RestLead();
+      }
+      return Polling::kRested;
     }
-    threads_.StopTicking();  // no calls, no tick
-    threads_.ReleaseLead();
-    return End::kIdle;
+    if (turn != nullptr && turn->Expired()) return Polling::kNotified;
+  }
+}
+
+bool Poller::PollFor(HandlerTurn* turn) {
+  Leading leading{turn->lead, turn};
+  turn->lead = 0;
+  if (leading.lead != 0 && !threads_.LeaveHandler(&leading.lead)) {
+    turn->NoteSlow();
+    return false;
+  }
+  if (leading.lead == 0) {
+    if (!turn->quick() || platform::MonotonicNowNs() <
+                              borrow_after_ns_.load(std::memory_order_relaxed)) {
+      return false;
+    }
+    leading.lead = threads_.Borrow(turn->news());
+    if (leading.lead == 0) return turn->notified();
+    // Somebody looks after us from the first handler on.
+    threads_.StartTicking();
+  }
+  if (Poll(&leading) != Polling::kNotified) return false;
+  threads_.EnterHandler(&leading.lead);
+  turn->lead = leading.lead;
+  return turn->notified();
+}
+
+void Poller::Linger(int round) {
+  if (round <= kBusyRounds) {
+    PollRound();
+  } else {
+    platform::YieldThread();
   }
 }
 
@@ -175,68 +224,75 @@ void Poller::PollRound() {
   }
 }
 
-bool Poller::Sweep(uint64_t* lead, bool scan_parked, bool* progress,
-                   bool* rang) {
-  for (size_t i = 0; i < polled_.size();) {
-    Polled* p = polled_[i].get();
+bool Poller::Sweep(Leading* leading, bool scan_parked) {
+  for (size_t left = polled_.size(); left > 0; --left) {
+    if (turn_of_ >= polled_.size()) turn_of_ = 0;
+    Polled* p = polled_[turn_of_].get();
     if (p->parked && !scan_parked) {
-      ++i;
+      ++turn_of_;
       continue;
     }
     // Read before the ring is emptied: what was sent before the end counts.
     const bool ended = p->connection->Ended();
     // In this order: see Polled::Listens.
     p->connection->link().Flush();
-    bool mine = false;
-    if (p->Listens() && !DrainOne(lead, p, &mine, rang)) return false;
-    *progress |= mine;
+    const bool before = std::exchange(leading->progress, false);
+    if (p->Listens() && !DrainOne(leading, p)) return false;
+    const bool mine = leading->progress;
+    leading->progress |= before;
     if (ended && !mine) {
-      Drop(i);
+      Drop(turn_of_);
       continue;
     }
-    // It may have rung for what was taken meanwhile, or for frames of the
-    // link's own: parked again, with another look, it rings for the next one.
-    if (p->parked && !p->connection->link().MarkIsUp()) {
-      p->connection->link().Park();
-      if (p->connection->link().HasRecord()) {
-        p->connection->link().Unpark();
-        p->parked = false;
-      }
+    ParkIfQuiet(p, mine);
+    ++turn_of_;
+    // The others' turn comes before this one's next; but a look through all
+    // parked ones is not put off.
+    if (leading->turn != nullptr && leading->turn->notified() && !scan_parked) {
+      return true;
     }
-    p->idle_sweeps = mine ? 0 : p->idle_sweeps + 1;
-    if (!p->parked && p->idle_sweeps > kColdSweeps && polled_.size() > 1) {
-      p->connection->link().Park();
-      p->parked = !p->connection->link().HasRecord();
-      if (!p->parked) p->connection->link().Unpark();
-      p->idle_sweeps = 0;
-    }
-    ++i;
   }
   return true;
 }
 
-bool Poller::DrainOne(uint64_t* lead, Polled* polled, bool* progress,
-                      bool* rang) {
+void Poller::ParkIfQuiet(Polled* p, bool drained_some) {
+  link::Connection& link = p->connection->link();
+  // It may have rung for what was taken meanwhile, or for frames of the link's
+  // own: parked again, with another look, it rings for the next one.
+  if (p->parked && !link.MarkIsUp()) {
+    link.Park();
+    if (link.HasRecord()) {
+      link.Unpark();
+      p->parked = false;
+    }
+  }
+  p->idle_sweeps = drained_some ? 0 : p->idle_sweeps + 1;
+  if (!p->parked && p->idle_sweeps > kColdSweeps && polled_.size() > 1) {
+    link.Park();
+    p->parked = !link.HasRecord();
+    if (!p->parked) link.Unpark();
+    p->idle_sweeps = 0;
+  }
+}
+
+bool Poller::DrainOne(Leading* leading, Polled* polled) {
   // Kept by value: if the lead is lost, `polled` may be gone.
   ServerConnection* connection = polled->connection.get();
   link::Frame frame;
   for (int i = 0; i < kFramesPerTurn && connection->link().Next(&frame); ++i) {
-    *progress = true;
+    leading->progress = true;
     if (polled->parked) {
       connection->link().Unpark();
       polled->parked = false;
     }
     std::unique_ptr<ServerCall> call = connection->Take(frame);
-    if (call != nullptr &&
-        !Execute(lead, std::move(call), &connection->link(), rang)) {
-      return false;
-    }
+    if (call != nullptr && !Execute(leading, std::move(call))) return false;
   }
   return true;
 }
 
-bool Poller::Execute(uint64_t* lead, std::unique_ptr<ServerCall> call,
-                     link::Connection* link, bool* rang) {
+bool Poller::Execute(Leading* leading, std::unique_ptr<ServerCall> call) {
+  if (leading->turn != nullptr) return PassOn(std::move(call));
   ServedMethod* method = call->method();
   if (!method->fast()) {
     if (threads_.HandOver()) {
@@ -250,18 +306,19 @@ bool Poller::Execute(uint64_t* lead, std::unique_ptr<ServerCall> call,
     Exhausted(std::move(call));
     return true;
   }
+  link::Connection* link = &call->connection()->link();
   bool marked = false;
   if (!threads_.ticking()) {
     link->Park();
     marked = true;
     if (link->HasRecord()) threads_.StartTicking();
   }
-  threads_.EnterHandler(lead);
+  threads_.EnterHandler(&leading->lead);
   call->Run();
   if (call->response_bytes() > kLongReplyBytes) {
-    Finish(std::move(call), rang);
+    Finish(std::move(call), &leading->rang);
   }
-  if (!threads_.LeaveHandler(lead)) {
+  if (!threads_.LeaveHandler(&leading->lead)) {
     method->NoteSlow();
     threads_.Return();
     if (call != nullptr) Finish(std::move(call), nullptr);
@@ -269,15 +326,27 @@ bool Poller::Execute(uint64_t* lead, std::unique_ptr<ServerCall> call,
   }
   // Before the reply: the client's next request must not ring.
   if (marked) link->Unpark();
-  if (call != nullptr) Finish(std::move(call), rang);
+  if (call != nullptr) Finish(std::move(call), &leading->rang);
   return true;
+}
+
+bool Poller::PassOn(std::unique_ptr<ServerCall> call) {
+  passed_on_ = std::move(call);
+  // Relaxed: advice to other handlers.
+  borrow_after_ns_.store(platform::MonotonicNowNs() + kBorrowPauseNs,
+                         std::memory_order_relaxed);
+  threads_.GiveUpLead();
+  return false;
 }
 
 void Poller::RunAway(std::unique_ptr<ServerCall> call) {
   ServedMethod* method = call->method();
   const int64_t start_ns = platform::MonotonicNowNs();
   call->Run();
-  if (!method->streams()) {
+  uint64_t lead = 0;  // if the handler had it last
+  if (call->stream() != nullptr) {
+    lead = call->stream()->turn()->lead;
+  } else {
     method->NoteRun(platform::MonotonicNowNs() - start_ns);
   }
   // Before a short reply: who gets it may count on this thread. After a long
@@ -286,6 +355,8 @@ void Poller::RunAway(std::unique_ptr<ServerCall> call) {
   if (!long_reply) threads_.Return();
   Finish(std::move(call), nullptr);
   if (long_reply) threads_.Return();
+  // This thread looks for it next.
+  if (lead != 0 && threads_.LeaveHandler(&lead)) threads_.ReleaseLead();
 }
 
 void Poller::Exhausted(std::unique_ptr<ServerCall> call) {

@@ -10,6 +10,11 @@
 // then, it puts the connection's parked mark up again: a client that has
 // something new rings, and that wakes the standby.
 //
+// A handler that streams may lead itself while it waits for its client
+// (handler_turn.h). It runs no other handler meanwhile, since that might wait
+// for it: a call it finds is passed on, with the lead, to a thread that stands
+// by; and for a while no handler leads then.
+//
 // A connection whose client does not take its frames is not asked for new ones
 // until it does (kMaxBacklogBytes).
 //
@@ -29,13 +34,14 @@
 #include "absl/synchronization/mutex.h"
 #include "shmrpc/status.h"
 #include "transport/platform/event.h"
+#include "transport/rpc/handler_turn.h"
 #include "transport/rpc/poller_threads.h"
 #include "transport/rpc/server_connection.h"
 
 namespace shmrpc {
 namespace internal {
 
-class Poller {
+class Poller final : public HandlerPolling {
  public:
   // `event` is what clients ring; it outlives the poller. `max_handlers`: that
   // run at once, at least 1.
@@ -66,6 +72,9 @@ class Poller {
   // Ends all threads; handlers that run are waited for. Connections are closed.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // HandlerPolling:
+  bool PollFor(HandlerTurn* turn) override ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   using End = PollerThreads::End;
   struct Polled;
@@ -73,14 +82,30 @@ class Poller {
   std::vector<std::shared_ptr<ServerConnection>> Connections()
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Polls until there is nothing to do or the lead is lost.
+  // A stretch of leading.
+  struct Leading {
+    uint64_t lead;
+    HandlerTurn* turn;  // null: not a handler's
+    bool progress = false;
+    bool rang = false;
+  };
+  enum class Polling {
+    kRested,    // nothing to do; the lead was released
+    kLost,      // the lead is another thread's
+    kNotified,  // `turn` was; the lead is kept
+  };
+
   End Lead(uint64_t lead) ABSL_LOCKS_EXCLUDED(mutex_);
-  // These three: false means the lead is lost, and nothing of the leader's may
+  Polling Poll(Leading* leading) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A while without anything to do.
+  void Linger(int round);
+  // These four: false means the lead is lost, and nothing of the leader's may
   // be touched any more.
-  bool Sweep(uint64_t* lead, bool scan_parked, bool* progress, bool* rang);
-  bool DrainOne(uint64_t* lead, Polled* polled, bool* progress, bool* rang);
-  bool Execute(uint64_t* lead, std::unique_ptr<ServerCall> call,
-               link::Connection* link, bool* rang);
+  bool Sweep(Leading* leading, bool scan_parked);
+  bool DrainOne(Leading* leading, Polled* polled);
+  bool Execute(Leading* leading, std::unique_ptr<ServerCall> call);
+  bool PassOn(std::unique_ptr<ServerCall> call);
+  void ParkIfQuiet(Polled* polled, bool drained_some);
   void RunAway(std::unique_ptr<ServerCall> call);
   void Exhausted(std::unique_ptr<ServerCall> call);
   void Finish(std::unique_ptr<ServerCall> call, bool* rang);
@@ -94,8 +119,14 @@ class Poller {
 
   ServerCore* const core_;
 
-  std::vector<std::unique_ptr<Polled>> polled_;  // the leader's
-  uint64_t seen_version_ = 0;                    // the leader's
+  // The leader's:
+  std::vector<std::unique_ptr<Polled>> polled_;
+  size_t turn_of_ = 0;  // whose turn it is, in polled_
+  uint64_t seen_version_ = 0;
+  std::unique_ptr<ServerCall> passed_on_;
+
+  // No handler leads before.
+  std::atomic<int64_t> borrow_after_ns_{0};
 
   absl::Mutex mutex_;
   std::vector<std::shared_ptr<ServerConnection>> connections_

@@ -6,19 +6,26 @@
 
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
+#include "transport/platform/cpu.h"
 
 namespace shmrpc {
 namespace internal {
 namespace {
 
-// lead_: bit 0 held, bit 1 in a handler, above that what makes it unique.
+// lead_: bit 0 held, bit 1 in a handler, bit 2 borrowed, above that what makes
+// it unique.
 constexpr uint64_t kHeld = 1;
 constexpr uint64_t kInHandler = 2;
-constexpr uint64_t kStep = 4;
+constexpr uint64_t kBorrowed = 4;
+constexpr uint64_t kStep = 8;
 constexpr int kTakeShift = 40;
 
 constexpr int64_t kTickNs = 1000 * 1000;
 constexpr int kMaxOnEvent = 2;
+
+// How often who wishes to borrow the lead looks for it: some ten microseconds.
+constexpr int kBorrowLooks = 40;
+constexpr int kBorrowBusyLooks = 20;
 
 }  // namespace
 
@@ -65,12 +72,12 @@ bool PollerThreads::TakeScanRequest() {
 // --- the lead
 // ------------------------------------------------------------------
 
-uint64_t PollerThreads::TryTakeLead() {
+uint64_t PollerThreads::TryTakeLead(uint64_t flags) {
   uint64_t free = 0;
   // Relaxed: only makes the value unique.
   const uint64_t mine = leads_taken_.fetch_add(1, std::memory_order_relaxed)
                             << kTakeShift |
-                        kHeld;
+                        kHeld | flags;
   // SYNC(lead): acquire pairs with the release of who held it before; what the
   // leader owns is ours now.
   return lead_.compare_exchange_strong(free, mine, std::memory_order_acquire,
@@ -101,6 +108,48 @@ bool PollerThreads::LeaveHandler(uint64_t* lead) {
   return true;
 }
 
+uint64_t PollerThreads::Borrow(const std::atomic<bool>& news) {
+  for (int look = 0; look < kBorrowLooks; ++look) {
+    // Relaxed: TryTakeLead orders what comes with it.
+    const uint64_t current = lead_.load(std::memory_order_relaxed);
+    if (current == 0) {
+      const uint64_t mine = TryTakeLead(kBorrowed);
+      if (mine != 0) return mine;
+    }
+    if ((current & kBorrowed) != 0 || news.load(std::memory_order_relaxed)) {
+      return 0;
+    }
+    // Relaxed: a wish. One that is seen too late makes the leader stand by for
+    // a tick, after which it takes the lead again: see Listen.
+    lead_wished_.store(true, std::memory_order_relaxed);
+    if (look < kBorrowBusyLooks) {
+      for (int i = 0; i < kBorrowBusyLooks; ++i) platform::CpuRelax();
+    } else {
+      platform::YieldThread();
+    }
+  }
+  lead_wished_.store(false, std::memory_order_relaxed);
+  return 0;
+}
+
+bool PollerThreads::TakeWish() {
+  return lead_wished_.load(std::memory_order_relaxed) &&
+         lead_wished_.exchange(false, std::memory_order_relaxed);
+}
+
+void PollerThreads::GiveUpLead() {
+  // SYNC(scan): for who is about to stand by.
+  scan_requested_.store(true, std::memory_order_seq_cst);
+  ReleaseLead();
+  Summon(true);
+}
+
+void PollerThreads::RestLead() {
+  ReleaseLead();
+  // SYNC(scan): a request that came before.
+  if (scan_requested_.load(std::memory_order_seq_cst)) Summon(true);
+}
+
 bool PollerThreads::HandOver() {
   {
     absl::MutexLock lock(&mutex_);
@@ -109,10 +158,7 @@ bool PollerThreads::HandOver() {
     }
     here_.fetch_sub(1, std::memory_order_relaxed);
   }
-  // SYNC(scan): for who is about to stand by.
-  scan_requested_.store(true, std::memory_order_seq_cst);
-  ReleaseLead();
-  Summon(true);
+  GiveUpLead();
   return true;
 }
 
@@ -152,7 +198,7 @@ void PollerThreads::ThreadMain() {
   platform::Waiter waiter;
   uint64_t lead = 0;
   while (!stopping()) {
-    if (lead == 0) lead = TryTakeLead();
+    if (lead == 0) lead = TryTakeLead(0);
     if (lead != 0) {
       const End end = lead_function_(lead);
       lead = 0;
@@ -248,6 +294,8 @@ PollerThreads::Outcome PollerThreads::StandBy(platform::Waiter* waiter,
       // Who had the lead is away now.
       here_.fetch_sub(1, std::memory_order_relaxed);
       break;
+    case Outcome::kTookBack:
+      break;  // who had it was away all the time
     case Outcome::kRetire:
       // Under the lock: several may have waited for as long, and somebody may
       // just have chosen this one.
@@ -307,7 +355,11 @@ PollerThreads::Outcome PollerThreads::Listen(platform::Waiter* waiter,
     uint64_t current = lead_.load(std::memory_order_seq_cst);
     if (current == 0) {
       seen = 0;
-      if (result == platform::WaitResult::kTimeout) continue;  // idle again
+      // Ticking, and nobody leads: who wished to borrow the lead has not taken
+      // it.
+      if (result == platform::WaitResult::kTimeout && !ticking()) {
+        continue;  // idle again
+      }
       return Outcome::kLook;
     }
     const int64_t now_ns = platform::MonotonicNowNs();
@@ -325,7 +377,7 @@ PollerThreads::Outcome PollerThreads::Listen(platform::Waiter* waiter,
     if (lead_.compare_exchange_strong(current, mine,
                                       std::memory_order_acquire)) {
       *lead = mine;
-      return Outcome::kTookOver;
+      return (seen & kBorrowed) != 0 ? Outcome::kTookBack : Outcome::kTookOver;
     }
   }
 }

@@ -14,6 +14,10 @@
 // another thread stands by, is about to, or can be started. So at most
 // `max_away` handlers run at once, beside the polling.
 //
+// A handler that waits for its client may lead as well, on its own thread
+// (handler_turn.h): it borrows the lead. It is away all the while, and there is
+// a thread beside it that stands by.
+//
 // Threads are started when they are needed. One that has stood by for long,
 // with enough others, ends.
 //
@@ -92,6 +96,16 @@ class PollerThreads {
     return here_.load(std::memory_order_relaxed) > 1 || StartSuccessor();
   }
 
+  // For a handler's thread. The lead, 0 if it cannot be had now or `news` has
+  // become true; who polls gives it up when it sees the wish.
+  uint64_t Borrow(const std::atomic<bool>& news);
+  // The leader: does somebody wish to borrow? Once.
+  bool TakeWish();
+  // Gives a borrowed lead to whoever takes it next, who is told to look.
+  void GiveUpLead() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Releases a borrowed lead: there is nothing to do.
+  void RestLead() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Has anything been asked to be looked at?
   bool TakeScanRequest();
   // Makes sure that somebody stands by who hears clients ring.
@@ -112,11 +126,12 @@ class PollerThreads {
   enum class Outcome {
     kLook,      // the lead may be free
     kTookOver,  // it was taken from a leader stuck in a handler
+    kTookBack,  // the same, from a handler that had borrowed it
     kRetire,    // there are enough others
   };
 
   void ThreadMain() ABSL_LOCKS_EXCLUDED(mutex_);
-  uint64_t TryTakeLead();
+  uint64_t TryTakeLead(uint64_t flags);
   Outcome StandBy(platform::Waiter* waiter, uint64_t* lead)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The first few hear clients ring and watch the leader; the others wait until
@@ -138,6 +153,7 @@ class PollerThreads {
   std::atomic<bool> ticking_{false};
   std::atomic<bool> stop_{false};
   std::atomic<bool> scan_requested_{false};
+  std::atomic<bool> lead_wished_{false};
   std::atomic<bool> event_gone_{false};
   // Threads that lead, stand by, or will do one of both without having to wait
   // for a handler. Written under mutex_; never less than 1 once started.

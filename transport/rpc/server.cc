@@ -34,6 +34,7 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   raw->lobby_ = *std::move(lobby);
   raw->poller_ = absl::make_unique<Poller>(raw->lobby_->poller_event(),
                                            &raw->core_, options.max_threads);
+  raw->core_.polling = raw->poller_.get();
   const absl::Status started = raw->poller_->Start();
   if (!started.ok()) return started;
   raw->acceptor_ = absl::make_unique<link::Acceptor>(

@@ -38,6 +38,8 @@ class ServerCore {
   int max_receive_bytes = 0;  // -1: no limit
   int max_send_bytes = 0;     // -1: no limit
   std::string address;        // of the first port, for peer()
+  // Polls for handlers that wait; null: they sleep. Outlives the calls.
+  HandlerPolling* polling = nullptr;
 
   // A call that begins before Drain is waited for, one after it is refused.
   bool BeginCall();

@@ -15,6 +15,11 @@
 namespace shmrpc {
 namespace internal {
 
+ServerCallStream::ServerCallStream(ServerCall* call, bool requests_ended)
+    : call_(call),
+      turn_(call->deadline_ns()),
+      requests_ended_(requests_ended) {}
+
 ServerCallStream::~ServerCallStream() {
   for (const ArrivedMessage& m : inbox_.TakeAll()) {
     DropArrived(m, &call_->connection()->link());
@@ -33,6 +38,7 @@ absl::Status ServerCallStream::Deliver(ArrivedMessage* message, bool last) {
     return absl::DataLossError("a message beyond the window");
   }
   requests_ended_ = last;
+  turn_.Notify();
   readable_.Signal();
   return absl::OkStatus();
 }
@@ -43,6 +49,7 @@ absl::Status ServerCallStream::Credit(uint32_t cost) {
     return absl::DataLossError(
         absl::StrCat("credit for ", cost, " bytes, more than was sent"));
   }
+  turn_.Notify();
   if (window_.open()) writable_.Signal();
   return absl::OkStatus();
 }
@@ -56,6 +63,7 @@ bool ServerCallStream::End(const Status& status) {
     caller_closes = sending_ == 0;
     if (!caller_closes) close_ = status;
     unread = inbox_.TakeAll();
+    turn_.Notify();
     readable_.SignalAll();
     writable_.SignalAll();
   }
@@ -73,7 +81,15 @@ bool ServerCallStream::initial_sent() const {
 // --- the handler's
 // ------------------------------------------------------------
 
-bool ServerCallStream::Wait(absl::CondVar* change) {
+bool ServerCallStream::Wait(absl::CondVar* change, bool* sleep) {
+  HandlerPolling* polling = call_->connection()->core().polling;
+  if (!*sleep && polling != nullptr && turn_.Enter()) {
+    mutex_.Unlock();
+    *sleep = !polling->PollFor(&turn_);
+    mutex_.Lock();
+    turn_.Leave();
+    return true;
+  }
   if (call_->deadline_ns() == kInfiniteFutureNs) {
     change->Wait(&mutex_);
     return true;
@@ -85,8 +101,9 @@ bool ServerCallStream::Wait(absl::CondVar* change) {
 }
 
 bool ServerCallStream::AwaitMessage(Status* end) {
+  bool sleep = false;
   while (!ended_ && inbox_.empty() && !requests_ended_) {
-    if (!Wait(&readable_)) {
+    if (!Wait(&readable_, &sleep)) {
       *end = DeadlineExceeded();
       return false;
     }
@@ -109,8 +126,9 @@ bool ServerCallStream::AwaitRoom(Status* end) {
     late_write_logged_ = true;
     return false;
   }
+  bool sleep = false;
   while (!ended_ && !window_.open()) {
-    if (!Wait(&writable_)) {
+    if (!Wait(&writable_, &sleep)) {
       *end = DeadlineExceeded();
       return false;
     }

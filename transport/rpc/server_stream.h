@@ -1,8 +1,9 @@
 // The messages of one streaming call, as the server keeps them.
 //
 // The thread that polls delivers what arrives; the handler, on a thread of its
-// own, reads and writes and waits here until it may. Everything that can end a
-// wait happens in this process, so a mutex and two condition variables do.
+// own, reads and writes and waits here until it may: polling itself if it is
+// quick (handler_turn.h), or asleep. Everything that can end its sleep happens
+// in this process, so a mutex and two condition variables do.
 //
 // No frame of a call may follow its close, whose number the client uses again.
 // So every frame is sent between a look at `ended_` and a count of those that
@@ -26,6 +27,7 @@
 #include "shmrpc/write_options.h"
 #include "transport/link/flow_control.h"
 #include "transport/link/frame.h"
+#include "transport/rpc/handler_turn.h"
 #include "transport/rpc/inbox.h"
 
 namespace shmrpc {
@@ -36,8 +38,7 @@ class ServerCall;
 class ServerCallStream final : public ServerStream {
  public:
   // `requests_ended`: the client sends no messages but the request.
-  ServerCallStream(ServerCall* call, bool requests_ended)
-      : call_(call), requests_ended_(requests_ended) {}
+  ServerCallStream(ServerCall* call, bool requests_ended);
   ServerCallStream(const ServerCallStream&) = delete;
   ServerCallStream& operator=(const ServerCallStream&) = delete;
   // With what the handler has not read.
@@ -55,6 +56,9 @@ class ServerCallStream final : public ServerStream {
   // `status`. Once.
   bool End(const Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The handler's turn to poll; used by who runs it.
+  HandlerTurn* turn() { return &turn_; }
+
   // Did the initial metadata, if any, go its way?
   bool initial_sent() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -70,8 +74,10 @@ class ServerCallStream final : public ServerStream {
   // none; `*end` is then what the call must be ended with, OK if nothing.
   bool AwaitMessage(Status* end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AwaitRoom(Status* end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // False: the deadline is past.
-  bool Wait(absl::CondVar* change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Until something has changed, or for no reason. False: the deadline is past.
+  // `*sleep`: this wait has polled, and is to sleep from now on.
+  bool Wait(absl::CondVar* change, bool* sleep)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Sends what ++sending_ has announced.
   absl::Status SendAndLeave(link::OutgoingFrame* frame,
                             link::OutgoingFrame::Write write)
@@ -81,6 +87,7 @@ class ServerCallStream final : public ServerStream {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ServerCall* const call_;
+  HandlerTurn turn_;
 
   mutable absl::Mutex mutex_;
   absl::CondVar readable_;
