@@ -19,13 +19,31 @@
 
 #include "shmrpc/time.h"
 #include "transport/platform/clock.h"
+#include "transport/rpc/message_io.h"
 
 namespace shmrpc {
 namespace internal {
 
+class ServerCallStream;
+
+// A handler's Read, on its stack: while its own thread leads, the message is
+// parsed into `into` where it lies.
+struct InPlaceRead {
+  explicit InPlaceRead(MessageLite* into) : into(into) {}
+
+  MessageLite* const into;
+  bool taken = false;
+  // Then:
+  ParseResult parsed = ParseResult::kParsed;
+  uint32_t credit = 0;  // to give for it
+};
+
 class HandlerTurn {
  public:
-  explicit HandlerTurn(int64_t deadline_ns) : deadline_ns_(deadline_ns) {}
+  HandlerTurn(ServerCallStream* stream, int64_t deadline_ns)
+      : stream_(stream), deadline_ns_(deadline_ns) {}
+
+  ServerCallStream* stream() const { return stream_; }
 
   // Something has happened to the stream: look at it.
   void Notify() {
@@ -39,12 +57,14 @@ class HandlerTurn {
   const std::atomic<bool>& news() const { return news_; }
 
   // Before a wait. False: another of the handler's threads is at it. With the
-  // lock held under which Notify is called, so that no news is lost.
-  bool Enter() {
+  // lock held under which Notify is called, so that no news is lost. `read` is
+  // null if it waits for something else than a message.
+  bool Enter(InPlaceRead* read) {
     // Acquire pairs with the release in Leave.
     if (busy_.exchange(true, std::memory_order_acquire)) return false;
     // Relaxed: the stream's lock orders it against Notify.
     news_.store(false, std::memory_order_relaxed);
+    read_ = read;
     if (lead == 0 && quick_gaps_ < kQuickGapsNeeded && left_ns_ != 0) {
       const int64_t gap_ns = platform::MonotonicNowNs() - left_ns_;
       quick_gaps_ = gap_ns <= kQuickGapNs ? quick_gaps_ + 1 : 0;
@@ -63,6 +83,11 @@ class HandlerTurn {
            platform::MonotonicNowNs() >= deadline_ns_;
   }
 
+  // Of the thread that polls for it; null: none, or it has its message.
+  InPlaceRead* read() const {
+    return read_ == nullptr || read_->taken ? nullptr : read_;
+  }
+
   // What PollerThreads says; 0: not ours. Nonzero outside of Enter and Leave:
   // marked as in a handler.
   uint64_t lead = 0;
@@ -74,9 +99,11 @@ class HandlerTurn {
 
   std::atomic<bool> news_{false};
   std::atomic<bool> busy_{false};
+  ServerCallStream* const stream_;
   const int64_t deadline_ns_;
   int64_t left_ns_ = 0;  // when the last wait ended; 0: there was none
   int quick_gaps_ = 0;   // in a row
+  InPlaceRead* read_ = nullptr;
 };
 
 // Who polls for a handler: the server's poller.

@@ -185,8 +185,9 @@ bool Poller::PollFor(HandlerTurn* turn) {
     return false;
   }
   if (leading.lead == 0) {
-    if (!turn->quick() || platform::MonotonicNowNs() <
-                              borrow_after_ns_.load(std::memory_order_relaxed)) {
+    if (!turn->quick() ||
+        platform::MonotonicNowNs() <
+            borrow_after_ns_.load(std::memory_order_relaxed)) {
       return false;
     }
     leading.lead = threads_.Borrow(turn->news());
@@ -278,12 +279,17 @@ void Poller::ParkIfQuiet(Polled* p, bool drained_some) {
 bool Poller::DrainOne(Leading* leading, Polled* polled) {
   // Kept by value: if the lead is lost, `polled` may be gone.
   ServerConnection* connection = polled->connection.get();
+  HandlerTurn* const turn = leading->turn;
   link::Frame frame;
   for (int i = 0; i < kFramesPerTurn && connection->link().Next(&frame); ++i) {
     leading->progress = true;
     if (polled->parked) {
       connection->link().Unpark();
       polled->parked = false;
+    }
+    if (turn != nullptr && turn->read() != nullptr &&
+        turn->stream()->TakeInPlace(connection, frame)) {
+      return true;  // what follows can wait where it is
     }
     std::unique_ptr<ServerCall> call = connection->Take(frame);
     if (call != nullptr && !Execute(leading, std::move(call))) return false;

@@ -193,10 +193,11 @@ std::unique_ptr<ServerCall> ServerConnection::Open(const link::Frame& frame) {
 }
 
 int64_t ServerConnection::DeadlineHere(int64_t client_deadline_ns) const {
+  if (client_deadline_ns == kInfiniteFutureNs) return client_deadline_ns;
   const int64_t now_ns = platform::MonotonicNowNs();
-  // Whatever the client wrote: past, within a century, or never.
+  // Whatever the client wrote: past, or within a century, or never.
   if (client_deadline_ns < 0) return 0;
-  if (clock_offset_ns_ != 0 && client_deadline_ns != kInfiniteFutureNs) {
+  if (clock_offset_ns_ != 0) {
     const int64_t room = kInfiniteFutureNs - client_deadline_ns;
     client_deadline_ns = clock_offset_ns_ > room
                              ? kInfiniteFutureNs

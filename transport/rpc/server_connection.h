@@ -110,7 +110,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   bool Abandoned() const;
 
   link::Connection& link() { return *link_; }
-  ServerCore& core() { return *core_; }
+  ServerCore& core() const { return *core_; }
   const std::string& peer() const { return peer_; }
 
  private:

@@ -17,7 +17,7 @@ namespace internal {
 
 ServerCallStream::ServerCallStream(ServerCall* call, bool requests_ended)
     : call_(call),
-      turn_(call->deadline_ns()),
+      turn_(this, call->deadline_ns()),
       requests_ended_(requests_ended) {}
 
 ServerCallStream::~ServerCallStream() {
@@ -41,6 +41,38 @@ absl::Status ServerCallStream::Deliver(ArrivedMessage* message, bool last) {
   turn_.Notify();
   readable_.Signal();
   return absl::OkStatus();
+}
+
+bool ServerCallStream::TakeInPlace(const ServerConnection* from,
+                                   const link::Frame& frame) {
+  InPlaceRead* const read = turn_.read();
+  const int limit = from->core().max_receive_bytes;
+  if (read == nullptr || from != call_->connection().get() ||
+      frame.fields.call_id != call_->call_id() || !frame.has_message() ||
+      frame.in_block() ||
+      (limit >= 0 && frame.message_bytes > static_cast<uint64_t>(limit))) {
+    return false;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    // What is not as it should be is the other way's to complain about.
+    if (ended_ || requests_ended_ || !inbox_.empty() ||
+        !inbox_.Pass(frame.message_bytes, &read->credit)) {
+      return false;
+    }
+    requests_ended_ = frame.last();
+    NoteTaken(&read->credit);
+  }
+  read->taken = true;
+  read->parsed =
+      ParseMessage(*frame.view, frame.message, frame.message_bytes, read->into);
+  turn_.Notify();
+  return true;
+}
+
+void ServerCallStream::NoteTaken(uint32_t* credit) {
+  if (requests_ended_) *credit = 0;  // nobody needs it
+  if (*credit != 0) ++sending_;
 }
 
 absl::Status ServerCallStream::Credit(uint32_t cost) {
@@ -81,9 +113,10 @@ bool ServerCallStream::initial_sent() const {
 // --- the handler's
 // ------------------------------------------------------------
 
-bool ServerCallStream::Wait(absl::CondVar* change, bool* sleep) {
+bool ServerCallStream::Wait(absl::CondVar* change, InPlaceRead* read,
+                            bool* sleep) {
   HandlerPolling* polling = call_->connection()->core().polling;
-  if (!*sleep && polling != nullptr && turn_.Enter()) {
+  if (!*sleep && polling != nullptr && turn_.Enter(read)) {
     mutex_.Unlock();
     *sleep = !polling->PollFor(&turn_);
     mutex_.Lock();
@@ -100,10 +133,12 @@ bool ServerCallStream::Wait(absl::CondVar* change, bool* sleep) {
   return true;
 }
 
-bool ServerCallStream::AwaitMessage(Status* end) {
+bool ServerCallStream::AwaitMessage(InPlaceRead* read, Status* end) {
   bool sleep = false;
   while (!ended_ && inbox_.empty() && !requests_ended_) {
-    if (!Wait(&readable_, &sleep)) {
+    const bool waited = Wait(&readable_, read, &sleep);
+    if (read != nullptr && read->taken) return true;
+    if (!waited) {
       *end = DeadlineExceeded();
       return false;
     }
@@ -128,7 +163,7 @@ bool ServerCallStream::AwaitRoom(Status* end) {
   }
   bool sleep = false;
   while (!ended_ && !window_.open()) {
-    if (!Wait(&writable_, &sleep)) {
+    if (!Wait(&writable_, nullptr, &sleep)) {
       *end = DeadlineExceeded();
       return false;
     }
@@ -185,7 +220,7 @@ bool ServerCallStream::NextMessageSize(uint32_t* size_bytes) {
   Status end;
   {
     absl::MutexLock lock(&mutex_);
-    if (AwaitMessage(&end)) {
+    if (AwaitMessage(nullptr, &end)) {
       *size_bytes = static_cast<uint32_t>(
           std::min<uint64_t>(inbox_.next_size_bytes(), UINT32_MAX));
       return true;
@@ -197,34 +232,38 @@ bool ServerCallStream::NextMessageSize(uint32_t* size_bytes) {
 
 bool ServerCallStream::Read(MessageLite* message) {
   Status end;
+  InPlaceRead read(message);
   ArrivedMessage arrived;
-  uint32_t credit = 0;
-  bool taken;
+  bool there;
   {
     absl::MutexLock lock(&mutex_);
-    taken = AwaitMessage(&end);
-    if (taken) {
-      arrived = inbox_.Pop(&credit);
-      if (requests_ended_) credit = 0;  // nobody needs it
-      if (credit != 0) ++sending_;
+    there = AwaitMessage(&read, &end);
+    if (there && !read.taken) {
+      arrived = inbox_.Pop(&read.credit);
+      NoteTaken(&read.credit);
     }
   }
-  if (!taken) {
+  if (!there) {
     if (!end.ok()) call_->EndWith(end);
     return false;
   }
-  if (credit != 0) {
+  if (read.credit != 0) {
     link::OutgoingFrame frame;
     frame.kind = memory::kFrameCredit;
-    frame.aux = credit;
+    frame.aux = read.credit;
     SendAndLeave(&frame, [](uint8_t*) {}).IgnoreError();  // always fits
   }
-  switch (ParseArrived(arrived, &call_->connection()->link(), message)) {
+  if (!read.taken) {
+    read.parsed = ParseArrived(arrived, &call_->connection()->link(), message);
+  }
+  switch (read.parsed) {
     case ParseResult::kParsed:
       return true;
     case ParseResult::kMalformed:
       break;
     case ParseResult::kFaulted:
+      call_->connection()->link().Fail(
+          absl::DataLossError("a message's memory is gone"));
       call_->connection()->WakePoller();  // to see that the link is broken
       break;
   }

@@ -34,6 +34,7 @@ namespace shmrpc {
 namespace internal {
 
 class ServerCall;
+class ServerConnection;
 
 class ServerCallStream final : public ServerStream {
  public:
@@ -47,6 +48,10 @@ class ServerCallStream final : public ServerStream {
   // A message (may be null) has arrived, and whether it was the last. DATA_LOSS
   // with the reason if the client must not send it.
   absl::Status Deliver(ArrivedMessage* message, bool last)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // By the thread that polls for this stream: takes the message of `frame`
+  // where it lies, if it is the one that a Read waits for. False: deliver it.
+  bool TakeInPlace(const ServerConnection* from, const link::Frame& frame)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The client's reader has taken so much. DATA_LOSS: more than was sent.
   absl::Status Credit(uint32_t cost) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -72,12 +77,16 @@ class ServerCallStream final : public ServerStream {
  private:
   // Wait until there is a message, or room for one. False: there will be
   // none; `*end` is then what the call must be ended with, OK if nothing.
-  bool AwaitMessage(Status* end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `read`: may take it in place; may be null.
+  bool AwaitMessage(InPlaceRead* read, Status* end)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AwaitRoom(Status* end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Until something has changed, or for no reason. False: the deadline is past.
   // `*sleep`: this wait has polled, and is to sleep from now on.
-  bool Wait(absl::CondVar* change, bool* sleep)
+  bool Wait(absl::CondVar* change, InPlaceRead* read, bool* sleep)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A message was taken: what of its credit is to be sent, and announces that.
+  void NoteTaken(uint32_t* credit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Sends what ++sending_ has announced.
   absl::Status SendAndLeave(link::OutgoingFrame* frame,
                             link::OutgoingFrame::Write write)
