@@ -233,18 +233,21 @@ bool Poller::Sweep(Leading* leading, bool scan_parked) {
       ++turn_of_;
       continue;
     }
-    // Read before the ring is emptied: what was sent before the end counts.
-    const bool ended = p->connection->Ended();
     // In this order: see Polled::Listens.
     p->connection->link().Flush();
     const bool before = std::exchange(leading->progress, false);
     if (p->Listens() && !DrainOne(leading, p)) return false;
+    if (!leading->progress && p->connection->Ended()) {
+      // Once more after that look: what was sent before the end counts.
+      if (p->Listens() && !DrainOne(leading, p)) return false;
+      if (!leading->progress) {
+        leading->progress = before;
+        Drop(turn_of_);
+        continue;
+      }
+    }
     const bool mine = leading->progress;
     leading->progress |= before;
-    if (ended && !mine) {
-      Drop(turn_of_);
-      continue;
-    }
     ParkIfQuiet(p, mine);
     ++turn_of_;
     // The others' turn comes before this one's next; but a look through all
@@ -377,7 +380,8 @@ void Poller::Finish(std::unique_ptr<ServerCall> call, bool* rang) {
 }
 
 void Poller::EndCall(std::unique_ptr<ServerCall> call) {
-  const std::shared_ptr<ServerConnection> connection = call->connection();
+  // It holds its connection until it is finished with.
+  ServerConnection* connection = call->connection().get();
   connection->Finish(std::move(call));
   core_->EndCall();
 }

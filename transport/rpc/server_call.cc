@@ -50,16 +50,19 @@ void ServerCall::Start(std::shared_ptr<ServerConnection> connection,
   }
 }
 
+std::shared_ptr<ServerConnection> ServerCall::LeaveConnection() {
+  stream_.reset();  // gives unread blocks back
+  return std::move(connection_);
+}
+
 bool ServerCall::Reset() {
-  stream_.reset();
-  connection_.reset();
   // Such a call has cost a thread: another allocation is nothing to that.
   if (request_ == nullptr || response_ == nullptr ||
       used_bytes_ > kMaxKeptBytes) {
     return false;
   }
   client_metadata_.clear();
-  status_ = Status();
+  if (!status_.ok()) status_ = Status();
   response_bytes_ = 0;
   initial_metadata_.clear();
   trailing_metadata_.clear();

@@ -50,10 +50,13 @@ class ServerCall final : public ServerCallState {
   ServerCall(const ServerCall&) = delete;
   ServerCall& operator=(const ServerCall&) = delete;
 
-  // Makes it a call, new or once more. `connection` is held until Reset.
+  // Makes it a call, new or once more. `connection` is held until
+  // LeaveConnection.
   void Start(std::shared_ptr<ServerConnection> connection, uint32_t call_id,
              int64_t deadline_ns);
 
+  // The connection, which it then has no more; before Reset.
+  std::shared_ptr<ServerConnection> LeaveConnection();
   // Forgets the call. False: it cannot be used again.
   bool Reset();
 

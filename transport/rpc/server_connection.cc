@@ -159,7 +159,7 @@ std::unique_ptr<ServerCall> ServerConnection::Open(const link::Frame& frame) {
       }
       // Complete before others can find it.
       call->Start(shared_from_this(), call_id, deadline_ns);
-      if (!calls_.try_emplace(call_id, call.get()).second) {
+      if (!calls_.Insert(call_id, call.get())) {
         link_->Fail(absl::DataLossError(absl::StrCat(
             "client ", peer_, " opened call ", call_id, " while it was open")));
         return nullptr;
@@ -225,9 +225,9 @@ void ServerConnection::Message(const link::Frame& frame) {
   absl::Status delivered;
   {
     absl::MutexLock lock(&mutex_);
-    auto call = calls_.find(call_id);
-    if (call != calls_.end()) {
-      ServerCallStream* stream = call->second->stream();
+    ServerCall* call = calls_.Find(call_id);
+    if (call != nullptr) {
+      ServerCallStream* stream = call->stream();
       delivered =
           stream == nullptr
               ? absl::DataLossError("a message after the last one")
@@ -249,9 +249,9 @@ void ServerConnection::Credit(const link::Frame& frame) {
   absl::Status taken;
   {
     absl::MutexLock lock(&mutex_);
-    auto call = calls_.find(call_id);
-    if (call == calls_.end()) return;  // it has ended meanwhile
-    ServerCallStream* stream = call->second->stream();
+    ServerCall* call = calls_.Find(call_id);
+    if (call == nullptr) return;  // it has ended meanwhile
+    ServerCallStream* stream = call->stream();
     taken = stream == nullptr
                 ? absl::DataLossError("credit where nothing was sent")
                 : stream->Credit(frame.fields.aux);
@@ -264,11 +264,11 @@ void ServerConnection::Cancel(uint32_t call_id) {
   ServerCall::Stopped stopped;
   {
     absl::MutexLock lock(&mutex_);
-    auto call = calls_.find(call_id);
+    ServerCall* call = calls_.Find(call_id);
     // Not there: the close and the cancel crossed.
-    if (call == calls_.end()) return;
-    stopped = call->second->Stop(status);
-    calls_.erase(call);
+    if (call == nullptr) return;
+    stopped = call->Stop(status);
+    calls_.Erase(call_id);
   }
   if (stopped.send_close) SendClose(call_id, status);
   if (stopped.group != nullptr) stopped.group->CancelAll();
@@ -276,10 +276,9 @@ void ServerConnection::Cancel(uint32_t call_id) {
 
 bool ServerConnection::Forget(const ServerCall& call) {
   absl::MutexLock lock(&mutex_);
-  auto found = calls_.find(call.call_id());
   // The number may be another call's by now.
-  if (found == calls_.end() || found->second != &call) return false;
-  calls_.erase(found);
+  if (calls_.Find(call.call_id()) != &call) return false;
+  calls_.Erase(call.call_id());
   return true;
 }
 
@@ -307,9 +306,9 @@ void ServerConnection::SendClose(uint32_t call_id, const Status& status,
 }
 
 void ServerConnection::Finish(std::unique_ptr<ServerCall> call) {
-  // Clears messages and may drop the last reference to this: not under the
-  // lock.
-  const std::shared_ptr<ServerConnection> self = call->connection();
+  // Clears messages, and may drop the last reference to this when `self` goes:
+  // not under the lock.
+  const std::shared_ptr<ServerConnection> self = call->LeaveConnection();
   if (!call->Reset()) return;
   absl::MutexLock lock(&mutex_);
   if (spare_.size() < kMaxSpare) spare_.push_back(std::move(call));
@@ -320,12 +319,12 @@ void ServerConnection::EndAll(const Status& status) {
   std::vector<std::shared_ptr<CancelGroup>> groups;
   {
     absl::MutexLock lock(&mutex_);
-    for (const auto& call : calls_) {
-      ServerCall::Stopped stopped = call.second->Stop(status);
-      if (stopped.send_close) to_close.push_back(call.first);
+    calls_.ForEach([&](uint32_t call_id, ServerCall* call) {
+      ServerCall::Stopped stopped = call->Stop(status);
+      if (stopped.send_close) to_close.push_back(call_id);
       if (stopped.group != nullptr) groups.push_back(std::move(stopped.group));
-    }
-    calls_.clear();
+    });
+    calls_.Clear();
   }
   for (const uint32_t call_id : to_close) SendClose(call_id, status);
   for (const auto& group : groups) group->CancelAll();

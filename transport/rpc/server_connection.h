@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -25,6 +24,7 @@
 #include "transport/link/accept.h"
 #include "transport/link/connection.h"
 #include "transport/platform/process.h"
+#include "transport/rpc/call_table.h"
 #include "transport/rpc/method_table.h"
 #include "transport/rpc/server_call.h"
 
@@ -135,7 +135,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   // Held while a stream takes its own lock; nothing is waited for under it.
   absl::Mutex mutex_;
   // Those that have not ended.
-  absl::flat_hash_map<uint32_t, ServerCall*> calls_ ABSL_GUARDED_BY(mutex_);
+  CallTable<ServerCall> calls_ ABSL_GUARDED_BY(mutex_);
   // Finished ones, for the next calls.
   std::vector<std::unique_ptr<ServerCall>> spare_ ABSL_GUARDED_BY(mutex_);
 
