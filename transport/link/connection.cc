@@ -166,7 +166,7 @@ void Connection::Announce(bool* rang) {
 }
 
 bool Connection::PushOrKeep(const Record& record, bool* rang) {
-  FlushLocked();
+  if (!backlog_.empty()) FlushLocked();
   if (backlog_.empty()) {
     const PushResult pushed = Push(record, rang);
     if (pushed != PushResult::kFull) return pushed == PushResult::kPushed;
@@ -268,6 +268,19 @@ bool Connection::HasRecord() {
   return word != 0 && !broken();
 }
 
+bool Connection::HasNews() {
+  bool news = false;
+  if (!Guarded(parts_.view, [&] {
+        // Relaxed: whoever leads looks again.
+        news = consumer_.Peek() != 0 || page_->side[peer_side_].closed.load(
+                                            std::memory_order_relaxed) != 0;
+      })) {
+    FailPoisoned();
+    return true;
+  }
+  return news;
+}
+
 bool Connection::Poll(int polls) {
   bool found = false;
   if (!Guarded(parts_.view, [&] {
@@ -282,19 +295,22 @@ bool Connection::Poll(int polls) {
   return found;
 }
 
-bool Connection::Next(Frame* frame) {
+bool Connection::Next(Frame* frame, int polls) {
+  FrameFields& fields = frame->fields;
   for (;;) {
     if (broken()) return false;
     if (consumer_.ShouldGiveBack()) GiveBackSpace();
     enum { kNone, kPad, kRecord, kMisfit } found = kNone;
-    FrameFields fields;
     BlockRef ref{};
     SegmentInfo segment{};
-    const uint8_t* body_data = nullptr;
     uint64_t space_bytes = 0;
     const bool alive = Guarded(parts_.view, [&] {
-      const uint64_t word = consumer_.Peek();
-      if (word == 0) return;
+      uint64_t word = consumer_.Peek();
+      for (int i = 0; word == 0; ++i) {
+        if (i == polls) return;
+        platform::CpuRelax();
+        word = consumer_.Peek();
+      }
       fields.record_bytes = memory::RecordSize(word);
       fields.kind = memory::RecordKind(word);
       fields.flags = memory::RecordFlags(word);
@@ -317,11 +333,14 @@ bool Connection::Next(Frame* frame) {
       fields.deadline_ns = header->deadline_ns;
       fields.metadata_bytes = header->metadata_bytes;
       fields.returned_block = header->returned_block;
+      frame->message = record + memory::BodyOffset(fields.record_bytes);
+      // Where ValidateFrame wants more body than there is, they stay empty.
       const uint64_t body = fields.record_bytes - sizeof(FrameHeader);
-      body_data = record + memory::BodyOffset(fields.record_bytes);
-      if (body >= sizeof(ref)) memcpy(&ref, body_data, sizeof(ref));
-      if (body >= sizeof(segment)) {
-        memcpy(&segment, body_data, sizeof(segment));
+      if ((fields.flags & memory::kFlagBlock) != 0 && body >= sizeof(ref)) {
+        memcpy(&ref, frame->message, sizeof(ref));
+      }
+      if (fields.kind == memory::kFrameSegment && body >= sizeof(segment)) {
+        memcpy(&segment, frame->message, sizeof(segment));
       }
       found = kRecord;
     });
@@ -345,13 +364,13 @@ bool Connection::Next(Frame* frame) {
                                             ": ", valid.message())));
       return false;
     }
-    frame->message = body_data;
-    if (Interpret(fields, ref, segment, frame)) return true;
+    if (Interpret(ref, segment, frame)) return true;
   }
 }
 
-bool Connection::Interpret(const FrameFields& fields, const BlockRef& ref,
-                           const SegmentInfo& segment, Frame* frame) {
+bool Connection::Interpret(const BlockRef& ref, const SegmentInfo& segment,
+                           Frame* frame) {
+  const FrameFields& fields = frame->fields;
   if (fields.returned_block != 0) {
     absl::Status returned = arena_sender_.Return(fields.returned_block - 1);
     if (!returned.ok()) {
@@ -366,7 +385,6 @@ bool Connection::Interpret(const FrameFields& fields, const BlockRef& ref,
     if (!done.ok()) Fail(std::move(done));
     return false;
   }
-  frame->fields = fields;
   uint64_t body = fields.record_bytes - sizeof(FrameHeader);
   frame->metadata = frame->message;
   frame->view = &parts_.view;

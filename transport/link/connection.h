@@ -16,8 +16,9 @@
 // that, a client's stream waits until its messages are in the ring; a server's
 // poller looks at BacklogBytes (docs/decisions/0004).
 //
-// Thread rule: Send, GiveBackBlock, Flush, Fail, Close from any thread. Next,
-// Park and Unpark from one thread at a time, the one that leads.
+// Thread rule: Send, GiveBackBlock, Flush, Fail, Close from any thread; HasNews
+// too, but while another thread leads its answer is a guess. Next, HasRecord,
+// Poll, Park and Unpark from one thread at a time, the one that leads.
 // Ownership: owns its mapping, its arenas and the peer's event.
 // Failures: the first failure sticks: a poisoned mapping or a peer that broke
 // the protocol. From then on Send returns it and Next finds nothing.
@@ -83,12 +84,17 @@ class Connection {
   // Moves the backlog into the ring as far as there is room. Cheap if empty.
   void Flush();
 
-  // The next frame for the layer above; false: none now, or broken. The
-  // previous frame's pointers into the ring become invalid.
-  bool Next(Frame* frame);
+  // The next frame for the layer above; false: none now, or broken; then
+  // `*frame` is unspecified. The previous frame's pointers into the ring become
+  // invalid. `polls`: how often to look again, with a pause between, if there
+  // is none.
+  bool Next(Frame* frame, int polls = 0);
 
   // Is there a record that Next has not looked at? For the look after Park.
   bool HasRecord();
+
+  // Is it worth while to lead: has a record come, or has the peer closed?
+  bool HasNews();
 
   // Looks for one up to `polls` times, with a pause between. True: found.
   bool Poll(int polls);
@@ -157,8 +163,9 @@ class Connection {
   void Announce(bool* rang) ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void FailPoisoned();
   void GiveBackSpace();
-  // The link's own frames. False: it is one of those and has been dealt with.
-  bool Interpret(const FrameFields& fields, const memory::BlockRef& ref,
+  // `frame` has its fields, and `message` where its body lies. False: it is one
+  // of the link's own and has been dealt with.
+  bool Interpret(const memory::BlockRef& ref,
                  const memory::SegmentInfo& segment, Frame* frame);
 
   const memory::Side side_;

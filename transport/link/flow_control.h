@@ -12,11 +12,13 @@
 // everything, what it has not given credit for is under a quarter of the
 // window, and the sender may send.
 //
-// Thread rule: one thread at a time. Touches no shared memory.
+// Thread rule: one thread at a time; but of a SendWindow one thread may use
+// open and Charge while another one uses Credit. Touches no shared memory.
 
 #ifndef SHMRPC_TRANSPORT_LINK_FLOW_CONTROL_H_
 #define SHMRPC_TRANSPORT_LINK_FLOW_CONTROL_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "transport/memory/layout.h"
@@ -32,17 +34,31 @@ constexpr uint64_t MessageCost(uint64_t message_bytes) {
 class SendWindow {
  public:
   // May a message be sent now, whatever its length?
-  bool open() const { return outstanding_ < memory::kWindowBytes; }
-  void Charge(uint64_t cost) { outstanding_ += cost; }
+  bool open() const {
+    return charged_.load(std::memory_order_relaxed) -
+               credited_.load(std::memory_order_relaxed) <
+           memory::kWindowBytes;
+  }
+  void Charge(uint64_t cost) {
+    charged_.store(charged_.load(std::memory_order_relaxed) + cost,
+                   std::memory_order_relaxed);
+  }
   // False: credit for more than was sent, which no honest peer gives.
   bool Credit(uint64_t cost) {
-    if (cost > outstanding_) return false;
-    outstanding_ -= cost;
+    const uint64_t credited = credited_.load(std::memory_order_relaxed);
+    if (cost > charged_.load(std::memory_order_relaxed) - credited) {
+      return false;
+    }
+    credited_.store(credited + cost, std::memory_order_relaxed);
     return true;
   }
 
  private:
-  uint64_t outstanding_ = 0;
+  // Both since the call began, each written by one thread. Relaxed: numbers and
+  // nothing else. An honest peer's credit is seen after the charge, by way of
+  // the message and the credit itself.
+  std::atomic<uint64_t> charged_{0};
+  std::atomic<uint64_t> credited_{0};
 };
 
 class ReceiveWindow {

@@ -1,5 +1,7 @@
 #include "transport/link/frame.h"
 
+#include <cstddef>
+
 #include "absl/strings/str_cat.h"
 
 namespace shmrpc {
@@ -10,37 +12,41 @@ using memory::kClientSide;
 using memory::kServerSide;
 
 struct KindRule {
-  uint8_t kind;
   const char* name;
   bool from_client;
   bool from_server;
   uint8_t allowed_flags;
 };
 
+// By kind.
 constexpr KindRule kRules[] = {
-    {memory::kFrameBind, "bind", true, false, memory::kFlagBlock},
-    {memory::kFrameOpen, "open", true, false,
+    {"no", false, false, 0},
+    {"padding", false, false, 0},  // the ring's own
+    {"bind", true, false, memory::kFlagBlock},
+    {"open", true, false,
      memory::kFlagMessage | memory::kFlagBlock | memory::kFlagLast},
-    {memory::kFrameClose, "close", false, true,
-     memory::kFlagMessage | memory::kFlagBlock},
-    {memory::kFrameCancel, "cancel", true, false, 0},
-    {memory::kFrameSegment, "segment", true, true, 0},
-    {memory::kFrameReturn, "return", true, true, 0},
-    {memory::kFrameMessage, "message", true, true,
+    {"close", false, true, memory::kFlagMessage | memory::kFlagBlock},
+    {"cancel", true, false, 0},
+    {"segment", true, true, 0},
+    {"return", true, true, 0},
+    {"message", true, true,
      memory::kFlagMessage | memory::kFlagBlock | memory::kFlagLast |
          memory::kFlagInitial},
-    {memory::kFrameCredit, "credit", true, true, 0},
+    {"credit", true, true, 0},
 };
+constexpr size_t kKinds = sizeof(kRules) / sizeof(kRules[0]);
+static_assert(memory::kFramePad == 1 && memory::kFrameBind == 2 &&
+                  memory::kFrameOpen == 3 && memory::kFrameClose == 4 &&
+                  memory::kFrameCancel == 5 && memory::kFrameSegment == 6 &&
+                  memory::kFrameReturn == 7 && memory::kFrameMessage == 8 &&
+                  memory::kFrameCredit == 9 && kKinds == 10,
+              "the table is by kind");
 
 }  // namespace
 
 absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
-  const KindRule* rule = nullptr;
-  for (const KindRule& r : kRules) {
-    if (r.kind == fields.kind) rule = &r;
-  }
-  if (rule == nullptr ||
-      !(sender == kClientSide ? rule->from_client : rule->from_server)) {
+  const KindRule* const rule = &kRules[fields.kind < kKinds ? fields.kind : 0];
+  if (!(sender == kClientSide ? rule->from_client : rule->from_server)) {
     return absl::DataLossError(
         absl::StrCat("frame kind ", fields.kind, " is not one the ",
                      sender == kClientSide ? "client" : "server", " may send"));

@@ -16,8 +16,9 @@
 // would otherwise pass for a record. A record is at most a quarter of the ring
 // and never straddles its end; a padding record fills the end.
 //
-// Thread rule: each class by one thread at a time. Everything here touches
-// shared memory and owns nothing: call it guarded. Ring knows nothing of
+// Thread rule: each class by one thread at a time; Peek also by others, whose
+// answer is a guess. Everything here touches shared memory and owns nothing:
+// call it guarded. Ring knows nothing of
 // sleeping.
 //
 // Failures: the producer refuses a `consumed` that cannot be true; what a
@@ -26,6 +27,7 @@
 #ifndef SHMRPC_TRANSPORT_MEMORY_RING_H_
 #define SHMRPC_TRANSPORT_MEMORY_RING_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "transport/memory/layout.h"
@@ -147,18 +149,18 @@ class BasicRingConsumer {
   // records.
   uint64_t Peek() const {
     // SYNC(record-published): acquire pairs with the release in Publish.
-    return FirstWord(taken_)->load(std::memory_order_acquire);
+    return FirstWord(taken())->load(std::memory_order_acquire);
   }
 
   // Where the next record lies.
-  const uint8_t* data() const { return data_ + (taken_ & (size_bytes_ - 1)); }
+  const uint8_t* data() const { return data_ + (taken() & (size_bytes_ - 1)); }
 
   // Could a record of `bytes` stand here? Padding reaches exactly to the end
   // and is shorter than the record it makes room for. So it never fills a whole
   // ring, two of them never follow each other, and nobody can keep us skipping
   // padding for ever.
   bool FitsRecord(uint64_t bytes, uint8_t kind) const {
-    const uint64_t left = size_bytes_ - (taken_ & (size_bytes_ - 1));
+    const uint64_t left = size_bytes_ - (taken() & (size_bytes_ - 1));
     if (bytes > MaxRecordBytes(size_bytes_)) return false;
     if (kind == kFramePad) return bytes == left;
     return bytes >= sizeof(FrameHeader) && RoundUpToUnit(bytes) <= left;
@@ -166,24 +168,29 @@ class BasicRingConsumer {
 
   // Takes the record of `bytes` that Peek found and FitsRecord allowed. Its
   // bytes stay as they are until GiveBack.
-  void Advance(uint64_t bytes) { taken_ += RoundUpToUnit(bytes); }
+  void Advance(uint64_t bytes) {
+    taken_.store(taken() + RoundUpToUnit(bytes), std::memory_order_relaxed);
+  }
 
   bool ShouldGiveBack() const {
-    return taken_ - given_back_ >= size_bytes_ / 4;
+    return taken() - given_back_ >= size_bytes_ / 4;
   }
-  bool HasTaken() const { return taken_ != given_back_; }
+  bool HasTaken() const { return taken() != given_back_; }
 
   // Returns everything taken so far to the producer.
   void GiveBack() {
-    for (; given_back_ != taken_; given_back_ += kUnitBytes) {
+    for (; given_back_ != taken(); given_back_ += kUnitBytes) {
       // Relaxed: the release below publishes it.
       FirstWord(given_back_)->store(0, std::memory_order_relaxed);
     }
     // SYNC(units-given-back): release pairs with the acquire in Reserve.
-    consumed_->store(taken_, std::memory_order_release);
+    consumed_->store(taken(), std::memory_order_release);
   }
 
  private:
+  // Relaxed, as the store in Advance: the consuming thread's own; who peeks
+  // beside it guesses.
+  uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
   Word* FirstWord(uint64_t position) const {
     return reinterpret_cast<Word*>(data_ + (position & (size_bytes_ - 1)));
   }
@@ -191,8 +198,8 @@ class BasicRingConsumer {
   uint8_t* data_ = nullptr;
   uint64_t size_bytes_ = 0;
   Word* consumed_ = nullptr;
-  uint64_t taken_ = 0;       // bytes, since creation
-  uint64_t given_back_ = 0;  // what `*consumed_` says
+  std::atomic<uint64_t> taken_{0};  // bytes, since creation
+  uint64_t given_back_ = 0;         // what `*consumed_` says
 };
 
 using RingProducer = BasicRingProducer<RealSync>;

@@ -29,6 +29,7 @@
 #ifndef SHMRPC_TRANSPORT_PLATFORM_MAPPING_H_
 #define SHMRPC_TRANSPORT_PLATFORM_MAPPING_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -88,7 +89,11 @@ class View {
 
   // True once an access to this view has faulted. What was read since may be
   // zeros. Never becomes false again.
-  bool poisoned() const;
+  bool poisoned() const {
+    // Acquire: pairs with the release in PoisonView (view_registry.cc).
+    return poison_mark_ != nullptr &&
+           poison_mark_->load(std::memory_order_acquire) != 0;
+  }
 
  private:
   friend class NamedMapping;
@@ -99,6 +104,7 @@ class View {
   uint64_t size_bytes_ = 0;
   Access access_ = Access::kReadOnly;
   int registration_ = -1;
+  const std::atomic<uint32_t>* poison_mark_ = nullptr;  // the registration's
 };
 
 class NamedMapping {

@@ -10,13 +10,15 @@ View::View(uint8_t* data, uint64_t size_bytes, Access access, int registration)
     : data_(data),
       size_bytes_(size_bytes),
       access_(access),
-      registration_(registration) {}
+      registration_(registration),
+      poison_mark_(registration < 0 ? nullptr : PoisonMark(registration)) {}
 
 View::View(View&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_bytes_(std::exchange(other.size_bytes_, 0)),
       access_(other.access_),
-      registration_(std::exchange(other.registration_, -1)) {}
+      registration_(std::exchange(other.registration_, -1)),
+      poison_mark_(std::exchange(other.poison_mark_, nullptr)) {}
 
 View& View::operator=(View&& other) noexcept {
   if (this != &other) {
@@ -25,15 +27,12 @@ View& View::operator=(View&& other) noexcept {
     size_bytes_ = std::exchange(other.size_bytes_, 0);
     access_ = other.access_;
     registration_ = std::exchange(other.registration_, -1);
+    poison_mark_ = std::exchange(other.poison_mark_, nullptr);
   }
   return *this;
 }
 
 View::~View() { Unmap(); }
-
-bool View::poisoned() const {
-  return registration_ >= 0 && ViewIsPoisoned(registration_);
-}
 
 }  // namespace platform
 }  // namespace shmrpc

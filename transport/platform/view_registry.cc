@@ -132,7 +132,11 @@ void PoisonView(int registration) {
 }
 
 bool ViewIsPoisoned(int registration) {
-  return EntryOf(registration)->poisoned.load(std::memory_order_acquire) != 0;
+  return PoisonMark(registration)->load(std::memory_order_acquire) != 0;
+}
+
+const std::atomic<uint32_t>* PoisonMark(int registration) {
+  return &EntryOf(registration)->poisoned;
 }
 
 }  // namespace platform

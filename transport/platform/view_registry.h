@@ -15,6 +15,7 @@
 #ifndef SHMRPC_TRANSPORT_PLATFORM_VIEW_REGISTRY_H_
 #define SHMRPC_TRANSPORT_PLATFORM_VIEW_REGISTRY_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -37,6 +38,8 @@ int FindView(uintptr_t address, AddressRange* range);
 // Sticky until the number is deregistered. Async-signal-safe.
 void PoisonView(int registration);
 bool ViewIsPoisoned(int registration);
+// What it looks at: not 0 from then on. Valid while the number is registered.
+const std::atomic<uint32_t>* PoisonMark(int registration);
 
 // Linux: the SIGBUS handler, once per process, chained to the one before.
 // Windows: nothing to install. Any thread.

@@ -55,8 +55,11 @@ void CancelSlot::Request() {
 
 void CancelSlot::Abandon() {
   // No Request runs any more: it would be one of a context that is destroyed.
-  Cancellable* current = target_.exchange(nullptr, std::memory_order_acquire);
-  if (current != nullptr) current->Orphan();
+  // Acquire: one that ran has put the target back, SYNC(cancel-done).
+  Cancellable* current = target_.load(std::memory_order_acquire);
+  if (current == nullptr) return;
+  target_.store(nullptr, std::memory_order_relaxed);
+  current->Orphan();
 }
 
 void CancelGroup::Add(CancelSlot* slot) {

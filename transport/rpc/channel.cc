@@ -32,12 +32,15 @@ using internal::ClientContextAccess;
 struct UnaryCall final : internal::Cancellable {
   UnaryCall(ClientConnection* connection,
             google::protobuf::MessageLite* response, const CallOptions& options)
-      : connection(connection), call(response, /*streams=*/false, options) {}
+      : connection(connection),
+        call(response, /*streams=*/false, options),
+        wait(&call, internal::ClientWait::For::kEnd) {}
 
   void Cancel() override { connection->End(&call, internal::Cancelled()); }
 
   ClientConnection* const connection;
   internal::ClientCall call;
+  internal::ClientWait wait;
 };
 
 class LocalChannel final : public Channel {
@@ -114,10 +117,10 @@ Status LocalChannel::Precheck(ClientContext* context,
                   "this ClientContext has been used for a call already; make a "
                   "new one for each call");
   }
-  const std::string& complaint =
+  const absl::string_view complaint =
       ClientContextAccess::metadata_complaint(*context);
   if (!complaint.empty()) {
-    return Status(StatusCode::INVALID_ARGUMENT, complaint);
+    return Status(StatusCode::INVALID_ARGUMENT, std::string(complaint));
   }
   const uint64_t metadata_bytes =
       ClientContextAccess::metadata(*context).size();
@@ -180,7 +183,7 @@ Status LocalChannel::Unary(const internal::RpcMethod& method,
     UnaryCall call(connection.get(), response, options);
     absl::Status sent = connection->Open(
         &call.call, method, ClientContextAccess::metadata(*context), &request,
-        request_bytes, /*last=*/true);
+        request_bytes, /*last=*/true, &call.wait);
     if (!sent.ok()) {
       if (absl::IsResourceExhausted(sent) || attempt > 0) {
         return internal::CallStatus(sent);
@@ -189,7 +192,7 @@ Status LocalChannel::Unary(const internal::RpcMethod& method,
     }
     internal::CancelSlot* slot = ClientContextAccess::slot(context);
     if (slot->Begin(&call)) call.Cancel();
-    connection->AwaitEnd(&call.call);
+    connection->AwaitEnd(&call.wait);
     slot->End();
     if (call.call.late_response != nullptr) {
       connection->ParseLateResponse(&call.call);

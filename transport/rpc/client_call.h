@@ -68,20 +68,22 @@ struct ClientCall {
   const int64_t deadline_ns;
   const int max_receive_bytes;  // -1: no limit
   uint32_t id = 0;
-  // A frame sent since the last lead woke a sleeping server.
+  // A frame sent since the last lead woke a sleeping server. Relaxed: advice.
   std::atomic<bool> rang{false};
 
   std::atomic<State> state{State::kOpen};
   // Written by the ender.
   Status status;
   // Changes once more if the caller gives up the messages before a status.
+  // Relaxed: kDone publishes it, what follows is under the mutex.
   std::atomic<EndedBy> ended_by{EndedBy::kServer};
   std::string trailing;  // the close frame's metadata
   // A response that lies in a block, for the caller to parse itself.
   std::unique_ptr<ArrivedMessage> late_response;
 
   // Under the connection's mutex. `inbox` also without it by a thread that both
-  // leads and reads this call: nobody else touches it then.
+  // leads and reads this call: nobody else touches it then. `window` is charged
+  // and looked at without it by the thread that writes.
   Inbox inbox;
   link::SendWindow window;
   std::string initial;  // the server's initial metadata
@@ -105,6 +107,8 @@ struct ClientWait {
 
   ClientCall* const call;
   const For what;
+  bool leads = false;  // has the lead since its call was opened
+  // Where it sleeps if another one leads; null until then.
   std::unique_ptr<platform::Waiter> waiter;
 
   // kMessage: the message may be parsed into it where it lies, by this thread
@@ -116,7 +120,7 @@ struct ClientWait {
   std::unique_ptr<ArrivedMessage> block;
   uint32_t credit = 0;  // to give for it
 
-  // Neighbours among the waits. Under the connection's mutex.
+  // Neighbours among the waits that sleep. Under the connection's mutex.
   ClientWait* previous = nullptr;
   ClientWait* next = nullptr;
 };

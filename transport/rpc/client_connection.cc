@@ -51,8 +51,8 @@ absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
       std::move(cancel));
   if (!link.ok()) return link.status();
   self->link_ = *std::move(link);
-  self->peer_ = std::make_shared<const std::string>(absl::StrCat(
-      address.ToString(), "/", self->link_.connection->peer().pid));
+  self->peer_ =
+      absl::StrCat(address.ToString(), "/", self->link_.connection->peer().pid);
   return self;
 }
 
@@ -71,7 +71,7 @@ void ClientConnection::OnServerDeath() {
   server_dead_.store(true, std::memory_order_release);
   // Whoever leads looks at the ring once more and then fails the others.
   if (leader_ != nullptr) {
-    leader_->waiter->Interrupt();
+    lead_waiter_.Interrupt();
   } else {
     PassLead();
   }
@@ -81,7 +81,7 @@ void ClientConnection::OnServerDeath() {
 // ------------------------------------------------------------------
 
 bool ClientConnection::Register(ClientCall* call, uint32_t method_id,
-                                bool* bound) {
+                                ClientWait* wait, bool* bound) {
   absl::MutexLock lock(&mutex_);
   if (free_ids_.empty()) {
     if (slots_.size() == kMaxCalls) return false;
@@ -91,7 +91,11 @@ bool ClientConnection::Register(ClientCall* call, uint32_t method_id,
   call->id = free_ids_.back();
   free_ids_.pop_back();
   slots_[call->id & kSlotMask] = call;
-  *bound = method_id < bound_methods_.size() && bound_methods_[method_id];
+  *bound = method_id < bound_methods_.size() && bound_methods_[method_id] != 0;
+  if (wait != nullptr && !led_) {
+    TakeLead(wait);
+    wait->leads = true;
+  }
   return true;
 }
 
@@ -120,23 +124,24 @@ absl::Status ClientConnection::Bind(const RpcMethod& method) {
   if (bound_methods_.size() <= method.id()) {
     bound_methods_.resize(method.id() + 1);
   }
-  bound_methods_[method.id()] = true;
+  bound_methods_[method.id()] = 1;
   return status;
 }
 
 absl::Status ClientConnection::Open(
     ClientCall* call, const RpcMethod& method, absl::string_view metadata,
     const google::protobuf::MessageLite* message, uint64_t message_bytes,
-    bool last) {
+    bool last, ClientWait* wait) {
   // Before a frame for it, true or not, can find it.
   if (message != nullptr && !last) {
     call->window.Charge(link::MessageCost(message_bytes));
   }
+  // Others' replies would wait while a large message is written.
+  if (message_bytes > link::kMaxInlineBytes) wait = nullptr;
   bool bound = false;
-  if (!Register(call, method.id(), &bound)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("channel to ", *peer_, ": ", kMaxCalls,
-                     " calls are in flight already"));
+  if (!Register(call, method.id(), wait, &bound)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "channel to ", peer_, ": ", kMaxCalls, " calls are in flight already"));
   }
   absl::Status sent = bound ? absl::OkStatus() : Bind(method);
   if (sent.ok()) {
@@ -156,6 +161,10 @@ absl::Status ClientConnection::Open(
   }
   if (!sent.ok()) {
     mutex_.Lock();
+    if (wait != nullptr && wait->leads) {
+      wait->leads = false;
+      LeaveLead();
+    }
     Unregister(call);
     // A server that closes calls at random may have hit this one: who reads its
     // close must be through with it, and does the last of that under the mutex.
@@ -195,7 +204,7 @@ bool ClientConnection::EndLocked(ClientCall* call, const Status& status,
     return false;
   }
   call->status = status;
-  call->ended_by = ended_by;
+  call->ended_by.store(ended_by, std::memory_order_relaxed);
   // SYNC(call-done): release; the status is written.
   call->state.store(ClientCall::State::kDone, std::memory_order_release);
   WakeReady(*call);
@@ -221,7 +230,7 @@ void ClientConnection::GiveUpUnread(ClientCall* call, const Status& status,
     call->status = status;
     call->trailing.clear();
   }
-  call->ended_by = ended_by;
+  call->ended_by.store(ended_by, std::memory_order_relaxed);
   WakeReady(*call);
 }
 
@@ -259,11 +268,17 @@ void ClientConnection::SendCredit(const ClientCall& call, uint32_t credit) {
   link_.connection->Send(frame).IgnoreError();  // broken: nobody writes
 }
 
-void ClientConnection::AwaitEnd(ClientCall* call) {
-  ClientWait wait(call, ClientWait::For::kEnd);
+void ClientConnection::AwaitEnd(ClientWait* wait) {
+  ClientCall* const call = wait->call;
+  if (wait->leads && !call->done()) Lead(wait);
   mutex_.Lock();
   const bool cancel = NoteOpenedLocked(call);
-  AwaitLocked(&wait);
+  if (wait->leads) {
+    wait->leads = false;
+    LeaveLead();
+    EndLate(wait);
+  }
+  AwaitLocked(wait);
   Unregister(call);
   mutex_.Unlock();
   if (cancel) SendCancel(call->id);
@@ -278,13 +293,13 @@ absl::Status ClientConnection::EndReason() {
   // SYNC(server-dead): acquire pairs with the release in OnServerDeath.
   if (server_dead_.load(std::memory_order_acquire)) {
     return absl::UnavailableError(absl::StrCat(
-        "server ", *peer_, " ended (its process exited or was killed)"));
+        "server ", peer_, " ended (its process exited or was killed)"));
   }
   if (link_.connection->PeerClosed()) {
     // The look itself may have found the memory gone.
     if (link_.connection->broken()) return link_.connection->status();
     return absl::UnavailableError(
-        absl::StrCat("server ", *peer_, " closed the connection"));
+        absl::StrCat("server ", peer_, " closed the connection"));
   }
   return absl::OkStatus();
 }
@@ -307,11 +322,16 @@ bool ClientConnection::SendMessage(ClientCall* call,
                                    uint64_t message_bytes, bool last) {
   if (EndIfExpired(call)) return false;
   // The server may have ended the call, or given credit.
-  Pump();
+  // Relaxed: Pump looks again.
+  if (link_.connection->HasNews() ||
+      server_dead_.load(std::memory_order_relaxed)) {
+    Pump();
+  }
   if (message != nullptr) {
-    ClientWait wait(call, ClientWait::For::kCredit);
-    absl::MutexLock lock(&mutex_);
-    AwaitLocked(&wait);
+    if (!call->window.open()) {
+      ClientWait wait(call, ClientWait::For::kCredit);
+      Await(&wait);
+    }
     if (call->done()) return false;
     call->window.Charge(link::MessageCost(message_bytes));
   }

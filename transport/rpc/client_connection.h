@@ -54,15 +54,20 @@ class ClientConnection {
   // Gives the call an id and sends its open frame, with `message` if that is
   // not null; `last`: none follows. An error: the call is not open, is
   // forgotten, and nothing was sent. UNAVAILABLE: another connection may do.
+  // `wait`, if not null, goes to AwaitEnd next: it may have the lead by then.
   absl::Status Open(ClientCall* call, const RpcMethod& method,
                     absl::string_view metadata,
                     const google::protobuf::MessageLite* message,
-                    uint64_t message_bytes, bool last)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+                    uint64_t message_bytes, bool last,
+                    ClientWait* wait = nullptr) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Until the call has ended, by its deadline at the latest, and is forgotten.
-  // Not for one whose Open failed.
-  void AwaitEnd(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Not for one whose Open failed. `wait`: for kEnd, and the one that Open got.
+  void AwaitEnd(ClientWait* wait) ABSL_LOCKS_EXCLUDED(mutex_);
+  void AwaitEnd(ClientCall* call) ABSL_LOCKS_EXCLUDED(mutex_) {
+    ClientWait wait(call, ClientWait::For::kEnd);
+    AwaitEnd(&wait);
+  }
 
   // Ends the call on this side and tells the server, unless it has ended.
   void End(ClientCall* call, const Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -111,7 +116,7 @@ class ClientConnection {
   bool usable() const;
 
   // "shm:greeter/1234"
-  const std::shared_ptr<const std::string>& peer() const { return peer_; }
+  const std::string& peer() const { return peer_; }
   uint32_t peer_pid() const { return link_.connection->peer().pid; }
 
  private:
@@ -119,8 +124,9 @@ class ClientConnection {
 
   // client_connection.cc
   // `*bound`: the server knows the method's name. False: too many calls.
-  bool Register(ClientCall* call, uint32_t method_id, bool* bound)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // `wait`: gets the lead if it is free; null: not wanted.
+  bool Register(ClientCall* call, uint32_t method_id, ClientWait* wait,
+                bool* bound) ABSL_LOCKS_EXCLUDED(mutex_);
   void Unregister(ClientCall* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Bind(const RpcMethod& method) ABSL_LOCKS_EXCLUDED(mutex_);
   // True: a cancel must follow.
@@ -148,13 +154,22 @@ class ClientConnection {
   bool Ready(const ClientWait& wait) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Lead(ClientWait* wait) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeLead(ClientWait* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LeaveLead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Sleeps while another one leads.
+  void Follow(ClientWait* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends a call whose deadline is past, and tells the server.
+  void EndLate(ClientWait* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes some of what has come, without waiting, unless somebody leads.
   void Pump() ABSL_LOCKS_EXCLUDED(mutex_);
   // Sleeps on the server's word; false: the deadline has passed.
   bool Sleep(ClientWait* wait, int* naps);
+  // Wakes one that sleeps, to lead.
   void PassLead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Wakes those of the call's waits that are ready.
-  void WakeReady(const ClientCall& call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Wakes those of the call's waits that are ready. `own`: that of the leader,
+  // if it is the leader that calls; it looks for itself.
+  void WakeReady(const ClientCall& call, const ClientWait* own = nullptr)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // client_delivery.cc: on the thread that leads. `own` is its wait, null if it
   // waits for nothing. True: `own` is ready.
@@ -176,17 +191,19 @@ class ClientConnection {
   void FailBeyondWindow();
 
   const link::Address address_;
-  std::shared_ptr<const std::string> peer_;
+  std::string peer_;
   link::ClientLink link_;
 
   absl::Mutex mutex_;
   bool led_ ABSL_GUARDED_BY(mutex_) = false;
   ClientWait* leader_ ABSL_GUARDED_BY(mutex_) = nullptr;  // null: it pumps
-  ClientWait* waits_ ABSL_GUARDED_BY(mutex_) = nullptr;   // list head
+  platform::Waiter lead_waiter_;                          // where it sleeps
+  // Those that sleep while another one leads; list head.
+  ClientWait* waits_ ABSL_GUARDED_BY(mutex_) = nullptr;
   // Calls by the low 16 bits of their id; the high 16 bits count reuses.
   std::vector<ClientCall*> slots_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> free_ids_ ABSL_GUARDED_BY(mutex_);
-  std::vector<bool> bound_methods_ ABSL_GUARDED_BY(mutex_);
+  std::vector<char> bound_methods_ ABSL_GUARDED_BY(mutex_);
   // Of waits that have ended. (Not one per thread: a thread_local with a
   // destructor is not safe with mingw's emulated TLS, which frees it first.)
   std::vector<std::unique_ptr<platform::Waiter>> spare_waiters_

@@ -1,6 +1,7 @@
 #include "shmrpc/client_context.h"
 
 #include "transport/rpc/auth_context.h"
+#include "transport/rpc/context_access.h"
 #include "transport/rpc/metadata_maps.h"
 
 namespace shmrpc {
@@ -13,13 +14,56 @@ ClientContext::~ClientContext() {
   cancel_.Abandon();
 }
 
+const ClientContext::Extras& ClientContext::extras() const {
+  // Never destroyed: contexts may outlive static objects.
+  static const Extras* const none = new Extras;
+  return extras_ == nullptr ? *none : *extras_;
+}
+
+ClientContext::Extras& ClientContext::MutableExtras() {
+  if (extras_ == nullptr) extras_ = std::make_unique<Extras>();
+  return *extras_;
+}
+
 void ClientContext::AddMetadata(const std::string& key,
                                 const std::string& value) {
-  internal::AddPair(key, value, &metadata_, &metadata_complaint_);
+  Extras& extras = MutableExtras();
+  internal::AddPair(key, value, &extras.metadata, &extras.metadata_complaint);
+}
+
+const std::multimap<string_ref, string_ref>&
+ClientContext::GetServerInitialMetadata() const {
+  return extras().initial_metadata;
+}
+
+const std::multimap<string_ref, string_ref>&
+ClientContext::GetServerTrailingMetadata() const {
+  return extras().trailing_metadata;
 }
 
 std::shared_ptr<const AuthContext> ClientContext::auth_context() const {
   return internal::LocalAuthContext(peer_pid_);
+}
+
+void ClientContext::set_authority(const std::string& authority) {
+  MutableExtras().authority = authority;
+}
+
+const std::string& ClientContext::authority() const {
+  return extras().authority;
+}
+
+void ClientContext::set_credentials(
+    const std::shared_ptr<CallCredentials>& credentials) {
+  MutableExtras().credentials = credentials;
+}
+
+std::shared_ptr<CallCredentials> ClientContext::credentials() {
+  return extras().credentials;
+}
+
+std::string ClientContext::debug_error_string() const {
+  return extras().debug_error;
 }
 
 void ClientContext::TryCancel() { cancel_.Request(); }

@@ -36,7 +36,7 @@ void ClientConnection::Drop(const link::Frame& frame) {
 
 void ClientConnection::FailBeyondWindow() {
   link_.connection->Fail(absl::DataLossError(
-      absl::StrCat("server ", *peer_, " sent beyond a call's window")));
+      absl::StrCat("server ", peer_, " sent beyond a call's window")));
 }
 
 // --- close
@@ -72,7 +72,7 @@ bool ClientConnection::DeliverClose(const link::Frame& frame, ClientWait* own) {
   absl::MutexLock lock(&mutex_);
   // SYNC(call-done): release; status and response are written.
   call->state.store(ClientCall::State::kDone, std::memory_order_release);
-  WakeReady(*call);
+  WakeReady(*call, own);
   if (call->given_up) {
     GiveUpUnread(call, *call->given_up, ClientCall::EndedBy::kClient);
   }
@@ -80,7 +80,7 @@ bool ClientConnection::DeliverClose(const link::Frame& frame, ClientWait* own) {
 }
 
 void ClientConnection::TakeClose(const link::Frame& frame, ClientCall* call) {
-  call->ended_by = ClientCall::EndedBy::kServer;
+  call->ended_by.store(ClientCall::EndedBy::kServer, std::memory_order_relaxed);
   if (frame.fields.metadata_bytes != 0 &&
       !CopyMetadata(frame, &call->trailing)) {
     call->status = MemoryGone();
@@ -220,7 +220,7 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
           FailBeyondWindow();
         }
       }
-      WakeReady(*call);
+      WakeReady(*call, own);
     }
     ready = own != nullptr && Ready(*own);
   }
@@ -254,10 +254,10 @@ bool ClientConnection::DeliverCredit(const link::Frame& frame,
   if (call != nullptr) {
     if (!call->window.Credit(frame.fields.aux)) {
       link_.connection->Fail(absl::DataLossError(
-          absl::StrCat("server ", *peer_, " gave credit for ", frame.fields.aux,
+          absl::StrCat("server ", peer_, " gave credit for ", frame.fields.aux,
                        " bytes, more than it was sent")));
     }
-    WakeReady(*call);
+    WakeReady(*call, own);
   }
   return own != nullptr && Ready(*own);
 }

@@ -59,10 +59,26 @@ bool ClientConnection::Ready(const ClientWait& wait) const {
   return call.done() || call.window.open();
 }
 
-void ClientConnection::WakeReady(const ClientCall& call) {
+void ClientConnection::WakeReady(const ClientCall& call,
+                                 const ClientWait* own) {
+  if (leader_ != nullptr && leader_ != own && leader_->call == &call &&
+      Ready(*leader_)) {
+    lead_waiter_.Interrupt();
+  }
   for (ClientWait* wait = waits_; wait != nullptr; wait = wait->next) {
     if (wait->call == &call && Ready(*wait)) wait->waiter->Interrupt();
   }
+}
+
+void ClientConnection::TakeLead(ClientWait* wait) {
+  led_ = true;
+  leader_ = wait;
+}
+
+void ClientConnection::LeaveLead() {
+  led_ = false;
+  leader_ = nullptr;
+  if (waits_ != nullptr) PassLead();
 }
 
 void ClientConnection::PassLead() {
@@ -81,46 +97,57 @@ void ClientConnection::Await(ClientWait* wait) {
 }
 
 void ClientConnection::AwaitLocked(ClientWait* wait) {
-  if (Ready(*wait)) return;
-  ClientCall* call = wait->call;
-  if (spare_waiters_.empty()) {
-    spare_waiters_.push_back(std::make_unique<platform::Waiter>());
-  }
-  // An interrupt that it may still hold ends the first sleep early.
-  wait->waiter = std::move(spare_waiters_.back());
-  spare_waiters_.pop_back();
-  wait->next = waits_;
-  if (waits_ != nullptr) waits_->previous = wait;
-  waits_ = wait;
   while (!Ready(*wait)) {
-    if (!led_) {
-      led_ = true;
-      leader_ = wait;
+    if (led_) {
+      Follow(wait);
+    } else {
+      TakeLead(wait);
       mutex_.Unlock();
       Lead(wait);
       mutex_.Lock();
-      led_ = false;
-      leader_ = nullptr;
-    } else {
-      // Any thread that sends may empty the backlog, and tells nobody.
-      const int64_t look_ns = wait->what == ClientWait::For::kSent
-                                  ? platform::MonotonicNowNs() + kNapsNs[0]
-                                  : kInfiniteFutureNs;
-      mutex_.Unlock();
-      wait->waiter->Wait(nullptr, std::min(call->deadline_ns, look_ns));
-      mutex_.Lock();
+      LeaveLead();
     }
-    if (!Ready(*wait) && Expired(*call) &&
-        EndLocked(call, DeadlineExceeded(), ClientCall::EndedBy::kClient)) {
-      mutex_.Unlock();
-      SendCancel(call->id);
-      mutex_.Lock();
-    }
+    EndLate(wait);
   }
+  if (wait->waiter == nullptr) return;
+  spare_waiters_.push_back(std::move(wait->waiter));
+  // Perhaps it was to take the lead when it became ready.
+  if (!led_ && waits_ != nullptr) PassLead();
+}
+
+void ClientConnection::Follow(ClientWait* wait) {
+  if (wait->waiter == nullptr) {
+    if (spare_waiters_.empty()) {
+      spare_waiters_.push_back(std::make_unique<platform::Waiter>());
+    }
+    // An interrupt that it may still hold ends the first sleep early.
+    wait->waiter = std::move(spare_waiters_.back());
+    spare_waiters_.pop_back();
+  }
+  wait->previous = nullptr;
+  wait->next = waits_;
+  if (waits_ != nullptr) waits_->previous = wait;
+  waits_ = wait;
+  // Any thread that sends may empty the backlog, and tells nobody.
+  const int64_t look_ns = wait->what == ClientWait::For::kSent
+                              ? platform::MonotonicNowNs() + kNapsNs[0]
+                              : kInfiniteFutureNs;
+  mutex_.Unlock();
+  wait->waiter->Wait(nullptr, std::min(wait->call->deadline_ns, look_ns));
+  mutex_.Lock();
   if (wait->next != nullptr) wait->next->previous = wait->previous;
   (wait->previous != nullptr ? wait->previous->next : waits_) = wait->next;
-  spare_waiters_.push_back(std::move(wait->waiter));
-  if (!led_ && waits_ != nullptr) PassLead();
+}
+
+void ClientConnection::EndLate(ClientWait* wait) {
+  ClientCall* const call = wait->call;
+  if (!Expired(*call) || Ready(*wait) ||
+      !EndLocked(call, DeadlineExceeded(), ClientCall::EndedBy::kClient)) {
+    return;
+  }
+  mutex_.Unlock();
+  SendCancel(call->id);
+  mutex_.Lock();
 }
 
 void ClientConnection::Pump() {
@@ -150,21 +177,26 @@ void ClientConnection::Pump() {
 
 void ClientConnection::Lead(ClientWait* wait) {
   link::Connection& connection = *link_.connection;
+  ClientCall* const call = wait->call;
   link::Frame frame;
+  int rounds = 0;
+  int naps = 0;
   // Who had to wake the server sleeps at once: polling would hold a core that
   // the server may need.
-  int rounds =
-      wait->call->rang.exchange(false, std::memory_order_relaxed) ? kRounds : 0;
-  int naps = 0;
+  if (call->rang.load(std::memory_order_relaxed)) {
+    call->rang.store(false, std::memory_order_relaxed);
+    rounds = kRounds;
+  }
+  // Where it is all about the flush, that comes first.
+  int polls =
+      rounds == 0 && wait->what != ClientWait::For::kSent ? kPollsPerRound : 0;
+  absl::Status end;
   for (;;) {
-    // Read before the ring is emptied: what was sent before the end counts.
-    const absl::Status end = EndReason();
-    bool progress = false;
-    for (int taken = 1; connection.Next(&frame); ++taken) {
-      progress = true;
+    int taken = 0;
+    for (; connection.Next(&frame, polls); polls = 0) {
       if (Deliver(frame, wait)) return;
       // Others' frames may come without a pause; our deadline holds anyway.
-      if (taken % kFramesPerClock == 0 && Expired(*wait->call)) return;
+      if (++taken % kFramesPerClock == 0 && Expired(*call)) return;
     }
     if (!end.ok() || connection.broken()) {
       FailAll(CallStatus(end.ok() ? connection.status() : end));
@@ -172,22 +204,21 @@ void ClientConnection::Lead(ClientWait* wait) {
     }
     connection.Flush();
     // Ended by another thread, perhaps with messages that are to be read first;
-    // or it was all about the flush.
-    if (wait->call->done() || wait->what == ClientWait::For::kSent) {
+    // or flushed.
+    if (call->done() || wait->what == ClientWait::For::kSent) {
       absl::MutexLock lock(&mutex_);
       if (Ready(*wait)) return;
     }
-    if (progress) rounds = naps = 0;
+    if (taken > 0) rounds = naps = 0;
     if (rounds == kRounds) {
       if (!Sleep(wait, &naps)) return;
-      continue;
-    }
-    if (++rounds <= kBusyRounds) {
-      connection.Poll(kPollsPerRound);
-    } else {
+    } else if (++rounds > kBusyRounds) {
       platform::YieldThread();
     }
-    if (Expired(*wait->call) && !connection.HasRecord()) return;
+    if (Expired(*call) && !connection.HasRecord()) return;
+    polls = rounds < kBusyRounds ? kPollsPerRound : 0;
+    // Read before the ring is emptied: what was sent before the end counts.
+    end = EndReason();
   }
 }
 
@@ -201,12 +232,12 @@ bool ClientConnection::Sleep(ClientWait* wait, int* naps) {
   const int nap = std::min(*naps, kLongestNap);
   const int64_t deadline_ns = wait->call->deadline_ns;
   const int64_t look_again_ns = platform::MonotonicNowNs() + kNapsNs[nap];
-  const platform::WaitResult result = wait->waiter->Wait(
-      &link_.own_event, std::min(deadline_ns, look_again_ns));
+  const platform::WaitResult result =
+      lead_waiter_.Wait(&link_.own_event, std::min(deadline_ns, look_again_ns));
   connection.Unpark();
   if (result == platform::WaitResult::kPoisoned) {
     connection.Fail(absl::DataLossError(
-        absl::StrCat("connection to ", *peer_, ": its shared memory is gone")));
+        absl::StrCat("connection to ", peer_, ": its shared memory is gone")));
     return true;
   }
   if (result != platform::WaitResult::kTimeout) {
@@ -215,7 +246,7 @@ bool ClientConnection::Sleep(ClientWait* wait, int* naps) {
   }
   if (connection.HasRecord()) {
     // It came just as the nap ended, or its wake-up was lost.
-    SHMRPC_LOG(kInfo) << "connection to " << *peer_
+    SHMRPC_LOG(kInfo) << "connection to " << peer_
                       << ": something had come without a wake-up";
     return true;
   }
@@ -225,7 +256,7 @@ bool ClientConnection::Sleep(ClientWait* wait, int* naps) {
   ++*naps;
   if (nap == kLongestNap && link::ServerGone(address_, connection.peer())) {
     connection.Fail(absl::UnavailableError(absl::StrCat(
-        "server ", *peer_, " gave up its name while calls were in flight")));
+        "server ", peer_, " gave up its name while calls were in flight")));
   }
   return true;
 }

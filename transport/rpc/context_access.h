@@ -5,17 +5,36 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "shmrpc/cancel.h"
 #include "shmrpc/client_context.h"
 #include "shmrpc/server_context.h"
 #include "shmrpc/status.h"
+#include "shmrpc/string_ref.h"
 #include "transport/rpc/metadata_maps.h"
 
 namespace shmrpc {
+
+struct ClientContext::Extras {
+  std::string metadata;            // as it travels
+  std::string metadata_complaint;  // about the first illegal pair
+
+  // The two maps point into the two strings.
+  std::string initial_bytes;
+  std::string trailing_bytes;
+  std::multimap<string_ref, string_ref> initial_metadata;
+  std::multimap<string_ref, string_ref> trailing_metadata;
+  std::string debug_error;
+
+  std::string authority;
+  std::shared_ptr<CallCredentials> credentials;
+};
+
 namespace internal {
 
 class ClientContextAccess {
@@ -35,38 +54,44 @@ class ClientContextAccess {
   }
   static bool corked(const ClientContext& context) { return context.corked_; }
   // As it travels.
-  static const std::string& metadata(const ClientContext& context) {
-    return context.metadata_;
+  static absl::string_view metadata(const ClientContext& context) {
+    if (context.extras_ == nullptr) return "";
+    return context.extras_->metadata;
   }
   // About the first illegal pair; "": none.
-  static const std::string& metadata_complaint(const ClientContext& context) {
-    return context.metadata_complaint_;
+  static absl::string_view metadata_complaint(const ClientContext& context) {
+    if (context.extras_ == nullptr) return "";
+    return context.extras_->metadata_complaint;
   }
   static CancelSlot* slot(ClientContext* context) { return &context->cancel_; }
 
-  static void set_peer(ClientContext* context,
-                       std::shared_ptr<const std::string> peer, uint32_t pid) {
-    context->peer_ = std::move(peer);
+  static void set_peer(ClientContext* context, absl::string_view peer,
+                       uint32_t pid) {
+    context->peer_bytes_ = static_cast<uint32_t>(
+        peer.copy(context->peer_, ClientContext::kMaxPeerBytes));
     context->peer_pid_ = pid;
   }
   // Both as they travelled; what cannot be parsed is as if it were not there.
   static void SetInitial(ClientContext* context, std::string bytes) {
     if (bytes.empty()) return;
-    context->initial_bytes_ = std::move(bytes);
-    ToMap(context->initial_bytes_, &context->initial_metadata_);
+    ClientContext::Extras& extras = context->MutableExtras();
+    extras.initial_bytes = std::move(bytes);
+    ToMap(extras.initial_bytes, &extras.initial_metadata);
   }
   static void SetTrailing(ClientContext* context, std::string bytes) {
     if (bytes.empty()) return;
-    context->trailing_bytes_ = std::move(bytes);
-    ToMap(context->trailing_bytes_, &context->trailing_metadata_);
+    ClientContext::Extras& extras = context->MutableExtras();
+    extras.trailing_bytes = std::move(bytes);
+    ToMap(extras.trailing_bytes, &extras.trailing_metadata);
   }
   static void SetOutcome(ClientContext* context, const Status& status) {
     if (status.ok()) return;
-    context->debug_error_ = context->peer();
-    context->debug_error_ += context->debug_error_.empty() ? "" : ": ";
-    context->debug_error_ += StatusCodeName(status.error_code());
-    context->debug_error_ += ": ";
-    context->debug_error_ += status.error_message();
+    std::string& error = context->MutableExtras().debug_error;
+    error = context->peer();
+    error += error.empty() ? "" : ": ";
+    error += StatusCodeName(status.error_code());
+    error += ": ";
+    error += status.error_message();
   }
 };
 

@@ -92,15 +92,10 @@ class ClientContext {
 
   // What the server sent before its first message: known once the call has
   // returned, or WaitForInitialMetadata, or the first Read.
-  const std::multimap<string_ref, string_ref>& GetServerInitialMetadata()
-      const {
-    return initial_metadata_;
-  }
+  const std::multimap<string_ref, string_ref>& GetServerInitialMetadata() const;
   // What the server sent with its status: known once the status is.
   const std::multimap<string_ref, string_ref>& GetServerTrailingMetadata()
-      const {
-    return trailing_metadata_;
-  }
+      const;
 
   // The call ends with DEADLINE_EXCEEDED, "Deadline Exceeded", if its status
   // has not arrived by then. T: a time_point of system_clock or steady_clock,
@@ -134,18 +129,16 @@ class ClientContext {
 
   // "shm:greeter/1234": the server's name and pid, once the call was sent; ""
   // before.
-  std::string peer() const { return peer_ == nullptr ? "" : *peer_; }
+  std::string peer() const { return std::string(peer_, peer_bytes_); }
 
   // Who the server is. Empty properties before the call was sent.
   std::shared_ptr<const AuthContext> auth_context() const;
 
   // Kept for the program; a local call sends neither.
-  void set_authority(const std::string& authority) { authority_ = authority; }
-  const std::string& authority() const { return authority_; }
-  void set_credentials(const std::shared_ptr<CallCredentials>& credentials) {
-    credentials_ = credentials;
-  }
-  std::shared_ptr<CallCredentials> credentials() { return credentials_; }
+  void set_authority(const std::string& authority);
+  const std::string& authority() const;
+  void set_credentials(const std::shared_ptr<CallCredentials>& credentials);
+  std::shared_ptr<CallCredentials> credentials();
   void set_compression_algorithm(grpc_compression_algorithm algorithm) {
     compression_algorithm_ = algorithm;
   }
@@ -154,34 +147,34 @@ class ClientContext {
   }
 
   // More about how the call ended, for people; "" if it ended well.
-  std::string debug_error_string() const { return debug_error_; }
+  std::string debug_error_string() const;
 
  private:
   friend class internal::ClientContextAccess;
 
+  // What most calls never have; such a context is made and destroyed in no
+  // time.
+  struct Extras;
+  // The longest is "shm:global/", 64 of the name, "/" and the pid.
+  static constexpr uint32_t kMaxPeerBytes = 96;
+
+  // What it has, or empty ones.
+  const Extras& extras() const;
+  // Makes them first, if there are none.
+  Extras& MutableExtras();
+
   int64_t deadline_ns_ = internal::kInfiniteFutureNs;
+  int64_t parent_deadline_ns_ = internal::kInfiniteFutureNs;
   bool used_ = false;
   bool wait_for_ready_ = false;
   bool corked_ = false;
-  std::string metadata_;            // as it travels
-  std::string metadata_complaint_;  // about the first illegal pair
-  std::shared_ptr<const std::string> peer_;
-  uint32_t peer_pid_ = 0;
-  internal::CancelSlot cancel_;
-
-  // The two maps point into the two strings.
-  std::string initial_bytes_;
-  std::string trailing_bytes_;
-  std::multimap<string_ref, string_ref> initial_metadata_;
-  std::multimap<string_ref, string_ref> trailing_metadata_;
-  std::string debug_error_;
-
-  int64_t parent_deadline_ns_ = internal::kInfiniteFutureNs;
-  std::shared_ptr<internal::CancelGroup> parent_;  // null: none
-
-  std::string authority_;
-  std::shared_ptr<CallCredentials> credentials_;
   grpc_compression_algorithm compression_algorithm_ = GRPC_COMPRESS_NONE;
+  uint32_t peer_pid_ = 0;
+  uint32_t peer_bytes_ = 0;
+  internal::CancelSlot cancel_;
+  std::shared_ptr<internal::CancelGroup> parent_;  // null: none
+  std::unique_ptr<Extras> extras_;                 // null: none
+  char peer_[kMaxPeerBytes];                       // the first `peer_bytes_`
 };
 
 }  // namespace shmrpc
