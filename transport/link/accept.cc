@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "shmrpc/version.h"
 #include "transport/log/log.h"
@@ -160,7 +161,9 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
                       << mapping.status().message();
     return;
   }
-  mapping->Unlink();
+  // Its name is needed no more. Freed only once the client has its answer: the
+  // system may have the unlink wait until the client has reserved the memory.
+  absl::Cleanup free_name = [&] { mapping->Unlink(); };
   // Not mapped if it cannot be one: an enormous object would take the address
   // space, on Windows the memory, of everybody.
   if (mapping->size_bytes() <
@@ -236,6 +239,8 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
                               std::memory_order_release);
     });
     connection->RingPeer();
+    std::move(free_name).Cancel();
+    connection->mapping().Unlink();
     const absl::Status taken = on_accepted_(std::move(accepted));
     if (!taken.ok()) {
       // The connection was dropped, which tells the client.

@@ -33,6 +33,10 @@ struct Address {
 
   std::string ToString() const;  // "shm:greeter"
   platform::ObjectName IdentityName() const;
+
+  friend bool operator==(const Address& a, const Address& b) {
+    return a.scope == b.scope && a.name == b.name;
+  }
 };
 
 // INVALID_ARGUMENT saying what is wrong with the target and what a right one

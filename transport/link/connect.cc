@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "shmrpc/version.h"
+#include "transport/link/entrance.h"
 #include "transport/link/lobby.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
@@ -65,27 +66,6 @@ absl::Status Refused(const Address& address, uint32_t reason) {
       address.ToString(), ": its server refused the connection: ", why));
 }
 
-// The mapped slots page, checked.
-absl::StatusOr<std::shared_ptr<View>> OpenSlots(const Address& address,
-                                                const ServerIdentity& server) {
-  platform::OpenOptions options;
-  options.hold = false;
-  auto mapping = NamedMapping::Open(
-      SlotsName(server.slots_scope, server.slots_nonce), options);
-  if (absl::IsNotFound(mapping.status())) {
-    return absl::NotFoundError(
-        absl::StrCat(address.ToString(), ": its server is shutting down"));
-  }
-  if (!mapping.ok()) return mapping.status();
-  if (mapping->size_bytes() < sizeof(LobbySlots)) {
-    return absl::DataLossError(
-        absl::StrCat(address.ToString(), ": its accept slots are too small"));
-  }
-  auto view = mapping->Map(0, sizeof(LobbySlots), platform::Access::kReadWrite);
-  if (!view.ok()) return view.status();
-  return std::make_shared<View>(*std::move(view));
-}
-
 // Puts the connection's nonce into a free slot; its index, or -1: none is free.
 int Offer(LobbySlots* slots, const Nonce& nonce, uint32_t pid) {
   const uint64_t owner = static_cast<uint64_t>(pid) << 32;
@@ -136,27 +116,27 @@ void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
 absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
                                    std::function<void()> on_server_death,
                                    std::shared_ptr<ConnectCancel> cancel) {
-  auto server = ReadIdentity(address);
-  if (!server.ok()) return server.status();
-  auto slots_view = OpenSlots(address, *server);
-  if (!slots_view.ok()) return slots_view.status();
-  auto* slots = reinterpret_cast<LobbySlots*>((*slots_view)->data());
-  const platform::ObjectName slots_name =
-      SlotsName(server->slots_scope, server->slots_nonce);
-  auto accept_event = platform::Event::Open(slots_name.WithSuffix(".a"),
-                                            &slots->accept_wake.word);
-  if (!accept_event.ok()) return accept_event.status();
-  auto poller_event = platform::Event::Open(slots_name.WithSuffix(".p"),
-                                            &slots->poller_wake.word);
+  auto found = Entrance::Find(address);
+  if (!found.ok()) return found.status();
+  const Entrance::Ptr entrance = *std::move(found);
+  const ServerIdentity& server = entrance->server();
+  LobbySlots* const slots = entrance->slots();
+  auto poller_event = platform::Event::Open(
+      SlotsName(server.slots_scope, server.slots_nonce).WithSuffix(".p"),
+      &slots->poller_wake.word);
   if (!poller_event.ok()) return poller_event.status();
 
-  // The connection object, complete before anyone can find it.
+  // The connection object, complete before anyone can find it; the memory of
+  // its rings follows while the server wakes up.
   const Nonce nonce = Nonce::Random();
-  const platform::ObjectName name = ConnectionName(server->slots_scope, nonce);
+  const platform::ObjectName name = ConnectionName(server.slots_scope, nonce);
   const uint64_t size_bytes =
       memory::ConnectionSizeBytes(memory::kRingSizeBytes);
   const platform::ProcessId self = platform::CurrentProcess();
-  auto mapping = NamedMapping::Create(name, size_bytes, {}, [&](uint8_t* data) {
+  platform::CreateOptions options;
+  options.fresh_name = true;
+  options.reserve_first_bytes = memory::kPage;
+  const auto init = [&](uint8_t* data) {
     auto* header = reinterpret_cast<ConnectionHeader*>(data);
     header->layout_version = kLayoutVersion;
     header->header_bytes = sizeof(ConnectionHeader);
@@ -168,11 +148,12 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
     // SYNC(connection-ready): release pairs with the server's acquire.
     header->magic.store(memory::kConnectionMagic, std::memory_order_release);
     return absl::OkStatus();
-  });
+  };
+  View view;
+  auto mapping =
+      NamedMapping::CreateMapped(name, size_bytes, options, init, &view);
   if (!mapping.ok()) return mapping.status();
-  auto view = mapping->Map(0, size_bytes, platform::Access::kReadWrite);
-  if (!view.ok()) return view.status();
-  auto* page = reinterpret_cast<ConnectionPage*>(view->data());
+  auto* page = reinterpret_cast<ConnectionPage*>(view.data());
   auto own_event = platform::Event::Create(name.WithSuffix(".w"),
                                            &page->client_wake.word, {});
   if (!own_event.ok()) return own_event.status();
@@ -181,7 +162,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
   death->cancel =
       cancel != nullptr ? std::move(cancel) : std::make_shared<ConnectCancel>();
   auto watch =
-      platform::DeathWatch::Start(server->process, [death, on_server_death] {
+      platform::DeathWatch::Start(server.process, [death, on_server_death] {
         // Relaxed: Interrupt and the wait it ends order it.
         death->dead.store(true, std::memory_order_relaxed);
         death->cancel->waiter()->Interrupt();
@@ -191,22 +172,42 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
   if (!watch.ok()) return watch.status();
 
   int slot = -1;
+  // A server that took the offer meanwhile is told, too.
+  const auto give_up = [&](absl::Status status) {
+    Guarded(view, [&] {
+      // SYNC(closed)
+      page->side[memory::kClientSide].closed.store(1,
+                                                   std::memory_order_release);
+    });
+    Guarded(entrance->slots_view(), [&] {
+      if (slot >= 0) Withdraw(slots, slot, nonce, self.pid);
+      poller_event->Signal();
+    });
+    return status;
+  };
   uint32_t answer = memory::kHelloPending;
   uint32_t refusal = memory::kRefusedNone;
+  bool reserved = false;
   // Rings again after 1, 10, 100 ms, then each second: slots are shared with
   // other clients, any of which might have spoilt ours or taken our signal.
   for (int64_t pause_ns = kMillisecondNs; answer == memory::kHelloPending;) {
-    const bool alive = Guarded(**slots_view, [&] {
+    const bool alive = Guarded(entrance->slots_view(), [&] {
       if (slot < 0) slot = Offer(slots, nonce, self.pid);
-      accept_event->Signal();
+      entrance->accept_event()->Signal();
     });
     if (!alive) {
       return absl::DataLossError(absl::StrCat(
           address.ToString(), ": its accept slots are gone (truncated)"));
     }
+    if (!reserved) {
+      if (absl::Status status = mapping->Reserve(); !status.ok()) {
+        return give_up(std::move(status));
+      }
+      reserved = true;
+    }
     const int64_t again_ns = platform::MonotonicNowNs() + pause_ns;
     death->cancel->waiter()->Wait(&*own_event, std::min(deadline_ns, again_ns));
-    if (!Guarded(*view, [&] {
+    if (!Guarded(view, [&] {
           // SYNC(hello): acquire pairs with the server's release.
           answer = page->hello.state.load(std::memory_order_acquire);
           refusal = page->hello.refusal;
@@ -219,16 +220,13 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
     const int64_t now_ns = platform::MonotonicNowNs();
     const bool cancelled = death->cancel->cancelled();
     if (cancelled || now_ns >= deadline_ns) {
-      if (slot >= 0) {
-        Guarded(**slots_view, [&] { Withdraw(slots, slot, nonce, self.pid); });
-      }
       if (cancelled) {
-        return absl::CancelledError(absl::StrCat(
-            address.ToString(), ": connecting to it was cancelled"));
+        return give_up(absl::CancelledError(absl::StrCat(
+            address.ToString(), ": connecting to it was cancelled")));
       }
-      return absl::DeadlineExceededError(absl::StrCat(
-          address.ToString(), ": its server (pid ", server->process.pid,
-          ") did not answer the connection handshake"));
+      return give_up(absl::DeadlineExceededError(absl::StrCat(
+          address.ToString(), ": its server (pid ", server.process.pid,
+          ") did not answer the connection handshake")));
     }
     if (now_ns >= again_ns)
       pause_ns = std::min(pause_ns * 10, 1000 * kMillisecondNs);
@@ -240,11 +238,11 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
   link.watch = *std::move(watch);
   Connection::Parts parts{name,
                           *std::move(mapping),
-                          *std::move(view),
+                          std::move(view),
                           memory::kRingSizeBytes,
                           *std::move(poller_event),
-                          *std::move(slots_view),
-                          server->process,
+                          entrance,
+                          server.process,
                           {}};
   link.connection =
       std::make_unique<Connection>(memory::kClientSide, std::move(parts));

@@ -155,6 +155,7 @@ TEST_F(Handshake, NothingKeepsANameAfterwards) {
   StartAcceptor();
   auto client = Connect();
   ASSERT_TRUE(client.ok()) << client.status();
+  Accepted(0);
   EXPECT_THAT(Leftovers(client->connection->name().name), IsEmpty());
 }
 

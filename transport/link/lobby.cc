@@ -127,7 +127,8 @@ absl::Status Lobby::CreateIdentity(const Address& address) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address) {
+absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
+                                            NamedMapping* read_from) {
   platform::OpenOptions options;
   options.access = platform::Access::kReadOnly;
   options.hold = false;
@@ -207,6 +208,7 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address) {
         absl::StrCat(address.ToString(), ": its server (pid ", copy.process.pid,
                      ") has ended; start it again"));
   }
+  if (read_from != nullptr) *read_from = *std::move(mapping);
   return copy;
 }
 

@@ -76,7 +76,10 @@ struct ServerIdentity {
 //   FAILED_PRECONDITION  another layout version, or another pid namespace
 //   PERMISSION_DENIED    it belongs to another user
 //   DATA_LOSS            what is there makes no sense
-absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address);
+// `*read_from`, if not null: the object, opened as a guest, for a later look
+// whether it still stands.
+absl::StatusOr<ServerIdentity> ReadIdentity(
+    const Address& address, platform::NamedMapping* read_from = nullptr);
 
 }  // namespace link
 }  // namespace shmrpc

@@ -2,6 +2,11 @@
 // processes. A pidfd becomes readable when its process has ended, reaped or
 // not.
 //
+// All watches of one process share a pidfd, and the last few processes stay
+// pinned when nobody watches them any more: to watch them again, and to ask
+// whether they live, then takes no look at /proc, which costs more than the
+// rest of a handshake's system calls together.
+//
 // The thread is started by the first watch and never ends. It is not joined in
 // a static destructor: other threads may still destroy watches at that time. A
 // forked child has no such thread; it starts its own with its first watch, and
@@ -9,14 +14,17 @@
 // until it ends or calls exec).
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -26,6 +34,7 @@
 #include "transport/platform/module.h"
 #include "transport/platform/os_error.h"
 #include "transport/platform/process.h"
+#include "transport/platform/watched_process_posix.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -35,29 +44,54 @@ namespace shmrpc {
 namespace platform {
 namespace {
 
+// Processes that stay pinned although nobody watches them.
+constexpr size_t kMaxIdle = 16;
+
 class WatchThread {
  public:
+  using Callback = std::function<void()>;
+  // One watch; `id` 0: none.
+  struct Key {
+    uint64_t number = 0;  // of the process here
+    uint64_t id = 0;
+  };
+
   // This process's, started if need be; null with errno if that fails.
   static WatchThread* Get();
+  // The same, but null if it was not started.
+  static WatchThread* Running();
 
-  // Zero with errno on failure. Takes over `pidfd` if it succeeds.
-  uint64_t Add(int pidfd, std::function<void()> on_death);
+  // None, and `on_death` untouched, if `process` is not known here.
+  Key AddToKnown(const ProcessId& process, Callback* on_death);
+  // None with errno on failure. Takes over `pidfd` if it succeeds.
+  Key Add(const ProcessId& process, int pidfd, Callback on_death);
   // Returns when the callback neither runs nor will run.
-  void Remove(uint64_t id);
+  void Remove(const Key& key);
+  // nullopt: not known here.
+  absl::optional<bool> IsAlive(const ProcessId& process);
 
   uint32_t generation() const { return generation_; }
 
  private:
-  struct Entry {
-    int pidfd;
-    std::function<void()> on_death;
+  struct Watched {
+    ProcessId process;
+    int pidfd;                              // -1: it has ended
+    std::map<uint64_t, Callback> on_death;  // by id
+  };
+  struct Less {
+    bool operator()(const ProcessId& a, const ProcessId& b) const {
+      return a.pid != b.pid ? a.pid < b.pid : a.start_time < b.start_time;
+    }
   };
 
   WatchThread() : generation_(ForkGeneration()) {}
   bool Start();
   static void* Run(void* self);
   void Loop();
-  void OnEnd(uint64_t id);
+  void OnEnd(uint64_t number);
+  // These under the mutex.
+  Key Attach(uint64_t number, Callback on_death);
+  void Forget(Watched* watched);
 
   const uint32_t generation_;
   int epoll_fd_ = -1;
@@ -65,9 +99,11 @@ class WatchThread {
 
   std::mutex mutex_;
   std::condition_variable callback_done_;
-  std::map<uint64_t, Entry> entries_;
-  uint64_t last_id_ = 0;
-  uint64_t running_id_ = 0;  // whose callback runs; 0: none
+  std::map<uint64_t, Watched> watched_;          // by number
+  std::map<ProcessId, uint64_t, Less> numbers_;  // of those that live
+  std::deque<uint64_t> idle_;  // numbers nobody watches, the oldest first
+  uint64_t last_id_ = 0;       // numbers and ids: none is used twice
+  uint64_t running_id_ = 0;    // whose callback runs; 0: none
 };
 
 std::atomic<WatchThread*> current_thread{nullptr};
@@ -93,6 +129,14 @@ WatchThread* WatchThread::Get() {
     }
   }
   return current;
+}
+
+WatchThread* WatchThread::Running() {
+  // acquire: SYNC(watch-thread-made).
+  WatchThread* current = current_thread.load(std::memory_order_acquire);
+  return current == nullptr || current->generation_ != ForkGeneration()
+             ? nullptr
+             : current;
 }
 
 bool WatchThread::Start() {
@@ -126,8 +170,8 @@ void* WatchThread::Run(void* self) {
 
 void WatchThread::Loop() {
   while (true) {
-    // One at a time, so that none is handled that was removed meanwhile: ids
-    // are never used twice, and OnEnd ignores those it does not know.
+    // One at a time, so that none is handled that was removed meanwhile:
+    // numbers are never used twice, and OnEnd ignores those it does not know.
     epoll_event event;
     const int count = epoll_wait(epoll_fd_, &event, 1, -1);
     if (count == 1) OnEnd(event.data.u64);
@@ -136,74 +180,142 @@ void WatchThread::Loop() {
   }
 }
 
-void WatchThread::OnEnd(uint64_t id) {
-  std::function<void()> on_death;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = entries_.find(id);
-    if (found == entries_.end()) return;
-    on_death = std::move(found->second.on_death);
-    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, found->second.pidfd, nullptr);
-    close(found->second.pidfd);
-    entries_.erase(found);
-    running_id_ = id;
-  }
-  on_death();
-  on_death = nullptr;  // what it owns goes before Remove returns
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
+void WatchThread::OnEnd(uint64_t number) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto found = watched_.find(number);
+  if (found == watched_.end()) return;
+  Watched& ended = found->second;
+  Forget(&ended);
+  // Others may be removed while one runs; none is added any more.
+  while (!ended.on_death.empty()) {
+    const auto first = ended.on_death.begin();
+    running_id_ = first->first;
+    Callback on_death = std::move(first->second);
+    ended.on_death.erase(first);
+    lock.unlock();
+    on_death();
+    on_death = nullptr;  // what it owns goes before Remove returns
+    lock.lock();
     running_id_ = 0;
+    callback_done_.notify_all();
   }
-  callback_done_.notify_all();
+  watched_.erase(found);
 }
 
-uint64_t WatchThread::Add(int pidfd, std::function<void()> on_death) {
+void WatchThread::Forget(Watched* watched) {
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, watched->pidfd, nullptr);
+  close(watched->pidfd);
+  watched->pidfd = -1;
+  const auto number = numbers_.find(watched->process);
+  idle_.erase(std::remove(idle_.begin(), idle_.end(), number->second),
+              idle_.end());
+  numbers_.erase(number);
+}
+
+WatchThread::Key WatchThread::Attach(uint64_t number, Callback on_death) {
+  Watched& watched = watched_.find(number)->second;
+  if (watched.on_death.empty()) {
+    idle_.erase(std::remove(idle_.begin(), idle_.end(), number), idle_.end());
+  }
+  const uint64_t id = ++last_id_;
+  watched.on_death.emplace(id, std::move(on_death));
+  return {number, id};
+}
+
+WatchThread::Key WatchThread::AddToKnown(const ProcessId& process,
+                                         Callback* on_death) {
   std::lock_guard<std::mutex> lock(mutex_);
-  const uint64_t id = last_id_ + 1;
+  const auto known = numbers_.find(process);
+  if (known == numbers_.end()) return {};
+  return Attach(known->second, std::move(*on_death));
+}
+
+WatchThread::Key WatchThread::Add(const ProcessId& process, int pidfd,
+                                  Callback on_death) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto known = numbers_.find(process);
+  if (known != numbers_.end()) {  // another thread was faster
+    close(pidfd);
+    return Attach(known->second, std::move(on_death));
+  }
+  const uint64_t number = last_id_ + 1;
   epoll_event event = {};
   event.events = EPOLLIN;
-  event.data.u64 = id;
-  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, pidfd, &event) != 0) return 0;
-  last_id_ = id;
-  entries_.emplace(id, Entry{pidfd, std::move(on_death)});
-  return id;
+  event.data.u64 = number;
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, pidfd, &event) != 0) return {};
+  last_id_ = number;
+  watched_.emplace(number, Watched{process, pidfd, {}});
+  numbers_.emplace(process, number);
+  return Attach(number, std::move(on_death));
 }
 
-void WatchThread::Remove(uint64_t id) {
-  std::function<void()> dropped;  // destroyed outside the lock
+void WatchThread::Remove(const Key& key) {
+  Callback dropped;  // destroyed outside the lock
   std::unique_lock<std::mutex> lock(mutex_);
-  const auto found = entries_.find(id);
-  if (found != entries_.end()) {
-    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, found->second.pidfd, nullptr);
-    close(found->second.pidfd);
-    dropped = std::move(found->second.on_death);
-    entries_.erase(found);
-    lock.unlock();
-    return;
+  const auto found = watched_.find(key.number);
+  if (found != watched_.end()) {
+    Watched& watched = found->second;
+    const auto on_death = watched.on_death.find(key.id);
+    if (on_death != watched.on_death.end()) {
+      dropped = std::move(on_death->second);
+      watched.on_death.erase(on_death);
+      if (watched.on_death.empty() && watched.pidfd >= 0) {
+        idle_.push_back(key.number);
+        if (idle_.size() > kMaxIdle) {
+          const auto oldest = watched_.find(idle_.front());
+          Forget(&oldest->second);
+          watched_.erase(oldest);
+        }
+      }
+      lock.unlock();
+      return;
+    }
   }
   if (pthread_equal(pthread_self(), thread_)) return;  // on_death itself
-  callback_done_.wait(lock, [&] { return running_id_ != id; });
+  callback_done_.wait(lock, [&] { return running_id_ != key.id; });
+}
+
+absl::optional<bool> WatchThread::IsAlive(const ProcessId& process) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto known = numbers_.find(process);
+  if (known == numbers_.end()) return absl::nullopt;
+  pollfd ended = {watched_.find(known->second)->second.pidfd, POLLIN, 0};
+  if (poll(&ended, 1, 0) < 0 || (ended.revents & POLLNVAL) != 0) {
+    return absl::nullopt;
+  }
+  return ended.revents == 0;
 }
 
 class PosixDeathWatch : public DeathWatch {
  public:
-  PosixDeathWatch(WatchThread* thread, uint64_t id)
-      : thread_(thread), id_(id), generation_(thread->generation()) {}
+  PosixDeathWatch(WatchThread* thread, const WatchThread::Key& key)
+      : thread_(thread), key_(key), generation_(thread->generation()) {}
 
   ~PosixDeathWatch() override {
-    if (generation_ == ForkGeneration()) thread_->Remove(id_);
+    if (generation_ == ForkGeneration()) thread_->Remove(key_);
   }
 
  private:
   WatchThread* const thread_;
-  const uint64_t id_;
+  const WatchThread::Key key_;
   const uint32_t generation_;
 };
 
 }  // namespace
 
+absl::optional<bool> WatchedProcessIsAlive(const ProcessId& process) {
+  WatchThread* const thread = WatchThread::Running();
+  return thread == nullptr ? absl::nullopt : thread->IsAlive(process);
+}
+
 absl::StatusOr<std::unique_ptr<DeathWatch>> DeathWatch::Start(
     const ProcessId& process, std::function<void()> on_death) {
+  if (WatchThread* const running = WatchThread::Running()) {
+    const WatchThread::Key key = running->AddToKnown(process, &on_death);
+    if (key.id != 0) {
+      return std::unique_ptr<DeathWatch>(new PosixDeathWatch(running, key));
+    }
+  }
   const std::string what = absl::StrCat("watch process ", process.pid);
   const int pidfd = static_cast<int>(
       syscall(SYS_pidfd_open, static_cast<pid_t>(process.pid), 0));
@@ -229,14 +341,15 @@ absl::StatusOr<std::unique_ptr<DeathWatch>> DeathWatch::Start(
         absl::StrCat(what, ": another process has its pid now"));
   }
   WatchThread* const thread = WatchThread::Get();
-  const uint64_t id =
-      thread == nullptr ? 0 : thread->Add(pidfd, std::move(on_death));
-  if (id == 0) {
+  const WatchThread::Key key =
+      thread == nullptr ? WatchThread::Key{}
+                        : thread->Add(process, pidfd, std::move(on_death));
+  if (key.id == 0) {
     const int error = errno;
     close(pidfd);
     return OsError(what, error);
   }
-  return std::unique_ptr<DeathWatch>(new PosixDeathWatch(thread, id));
+  return std::unique_ptr<DeathWatch>(new PosixDeathWatch(thread, key));
 }
 
 }  // namespace platform

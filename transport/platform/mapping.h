@@ -57,6 +57,11 @@ struct AccessPolicy {
 
 struct CreateOptions {
   AccessPolicy access;
+  // The name is random: that nobody has it need not be found out beforehand.
+  bool fresh_name = false;
+  // Linux: how much memory is reserved before the object gets its name; the
+  // creator reserves the rest (Reserve) before it uses it. 0: all.
+  uint64_t reserve_first_bytes = 0;
 };
 
 struct OpenOptions {
@@ -122,6 +127,12 @@ class NamedMapping {
                                              const CreateOptions& options,
                                              Init init);
 
+  // The same, and the whole of it mapped for reading and writing: `*view`.
+  static absl::StatusOr<NamedMapping> CreateMapped(const ObjectName& name,
+                                                   uint64_t size_bytes,
+                                                   const CreateOptions& options,
+                                                   Init init, View* view);
+
   static absl::StatusOr<NamedMapping> Open(const ObjectName& name,
                                            const OpenOptions& options);
 
@@ -140,9 +151,13 @@ class NamedMapping {
   absl::StatusOr<View> Map(uint64_t offset_bytes, uint64_t size_bytes,
                            Access access) const;
 
+  // Reserves what `reserve_first_bytes` left. RESOURCE_EXHAUSTED: there is no
+  // memory for it. No-op on Windows, which has committed it already.
+  absl::Status Reserve() const;
+
   // Frees the name now: nobody else can open the object any more, those who
   // have it keep it. No-op on Windows, where the last handle does it.
-  void Unlink();
+  void Unlink() const;
 
   // Ends this process's hold without freeing the name, as if it had been
   // killed: guests can still open the object (abandoned_too), until one of them
@@ -159,6 +174,14 @@ class NamedMapping {
   // Does any process hold the object? Linux asks the kernel (F_OFD_GETLK); true
   // on Windows, where an open handle is a hold.
   bool HeldByAnyone() const;
+
+  // Is this still the object that its name stands for, and held by somebody?
+  // For a guest that comes back: two cheap system calls instead of Open.
+  bool Stands() const;
+
+  // Whether a guest may stay without keeping name and object alive (Linux). Not
+  // on Windows, where an open handle is a hold.
+  static bool GuestsMayStay();
 
  private:
   struct Impl;

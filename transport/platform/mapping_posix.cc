@@ -53,22 +53,16 @@ absl::Status ApplyAccess(const ObjectFile& file, const ObjectName& name,
                    absl::StrCat("this process may not give it to group ",
                                 *access.group_id));
   }
-  const mode_t mode = access.mode.value_or(0600) & 0777;
-  if (fchmod(file.fd(), mode | S_ISVTX) != 0) {
+  const mode_t mode = (access.mode.value_or(0600) & 0777) | S_ISVTX;
+  // Nothing to do in the usual case.
+  if (!access.group_id.has_value() &&
+      (file.stat_at_open().st_mode & 07777) == mode) {
+    return absl::OkStatus();
+  }
+  if (fchmod(file.fd(), mode) != 0) {
     return OsError(Quoted("set the mode of", name), errno);
   }
   return absl::OkStatus();
-}
-
-absl::Status RunInit(const ObjectFile& file, const ObjectName& name,
-                     uint64_t size_bytes, NamedMapping::Init init) {
-  void* const data = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
-                          MAP_SHARED, file.fd(), 0);
-  if (data == MAP_FAILED) return OsError(Quoted("map", name), errno);
-  // No guard: nobody else has the file, and its space is reserved.
-  absl::Status status = init(static_cast<uint8_t*>(data));
-  munmap(data, size_bytes);
-  return status;
 }
 
 absl::Status AlreadyExists(const ObjectName& name, const ObjectFile& holder) {
@@ -84,7 +78,7 @@ absl::Status AlreadyExists(const ObjectName& name, const ObjectFile& holder) {
 
 absl::Status CheckOwner(const ObjectName& name, const struct stat& stat) {
   // root may do anything to this process anyway.
-  if (stat.st_uid == geteuid() || stat.st_uid == 0) return absl::OkStatus();
+  if (stat.st_uid == 0 || stat.st_uid == geteuid()) return absl::OkStatus();
   return absl::PermissionDeniedError(absl::StrCat(
       Quoted("open", name), ": it belongs to user ", stat.st_uid,
       ", not to this process's user ", geteuid(),
@@ -149,6 +143,13 @@ absl::StatusOr<NamedMapping> NamedMapping::Create(const ObjectName& name,
                                                   uint64_t size_bytes,
                                                   const CreateOptions& options,
                                                   Init init) {
+  View unused;
+  return CreateMapped(name, size_bytes, options, init, &unused);
+}
+
+absl::StatusOr<NamedMapping> NamedMapping::CreateMapped(
+    const ObjectName& name, uint64_t size_bytes, const CreateOptions& options,
+    Init init, View* view) {
   if (absl::Status status = ValidateName(name); !status.ok()) return status;
   if (size_bytes == 0) {
     return absl::InvalidArgumentError(
@@ -167,7 +168,9 @@ absl::StatusOr<NamedMapping> NamedMapping::Create(const ObjectName& name,
   impl->path = name.OsName();
   impl->size_bytes = size_bytes;
   // A living holder is found before memory is reserved for nothing.
-  if (absl::Status status = ClearStaleName(name); !status.ok()) return status;
+  if (!options.fresh_name) {
+    if (absl::Status status = ClearStaleName(name); !status.ok()) return status;
+  }
 
   impl->file = ObjectFile::Create(impl->path);
   if (impl->file == nullptr) {
@@ -179,13 +182,29 @@ absl::StatusOr<NamedMapping> NamedMapping::Create(const ObjectName& name,
   }
   impl->holds = true;
   impl->creator = true;
-  absl::Status status = ReserveSpace(impl->file->fd(), name, size_bytes);
-  if (status.ok()) status = RunInit(*impl->file, name, size_bytes, init);
-  if (status.ok()) status = ApplyAccess(*impl->file, name, options.access);
+  const int fd = impl->file->fd();
+  const uint64_t first_bytes = options.reserve_first_bytes;
+  const bool in_parts = first_bytes != 0 && first_bytes < size_bytes;
+  absl::Status status =
+      ReserveSpace(fd, name, in_parts ? first_bytes : size_bytes);
+  if (!status.ok()) return status;
+  if (in_parts && ftruncate(fd, static_cast<off_t>(size_bytes)) != 0) {
+    return OsError(Quoted("size", name), errno);
+  }
+  NamedMapping mapping(std::move(impl));
+  auto mapped = mapping.Map(0, size_bytes, Access::kReadWrite);
+  if (!mapped.ok()) return mapped.status();
+  // No guard: nobody else has the file, and its space is reserved.
+  status = init(mapped->data());
+  const ObjectFile& file = *mapping.impl_->file;
+  if (status.ok()) status = ApplyAccess(file, name, options.access);
   if (!status.ok()) return status;
 
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (impl->file->Link(impl->path)) return NamedMapping(std::move(impl));
+    if (mapping.impl_->file->Link(mapping.impl_->path)) {
+      *view = *std::move(mapped);
+      return mapping;
+    }
     const int error = errno;
     if (error == ENOSPC) return NoSpaceError(name, size_bytes, error);
     if (error != EEXIST) return OsError(Quoted("name", name), error);
@@ -235,8 +254,9 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
     impl->file = file;
     impl->access = options.access;
     impl->holds = options.hold;
-    // Only now it cannot lose its name to others any more (Unlink() apart).
-    if (!file->IsNamed(path)) continue;
+    // Only now it cannot lose its name to others any more (Unlink() apart). A
+    // guest has no such assurance anyway.
+    if (options.hold && !file->IsNamed(path)) continue;
     impl->size_bytes = static_cast<uint64_t>(stat.st_size);
     return NamedMapping(std::move(impl));
   }
@@ -305,7 +325,11 @@ void View::Unmap() {
   registration_ = -1;
 }
 
-void NamedMapping::Unlink() {
+absl::Status NamedMapping::Reserve() const {
+  return ReserveSpace(impl_->file->fd(), impl_->name, impl_->size_bytes);
+}
+
+void NamedMapping::Unlink() const {
   if (impl_->file->inherited()) return;
   // Who holds it keeps the name from changing; a guest's look may be outdated
   // by the time of the unlink, which only a wanton replacement would make
@@ -324,6 +348,12 @@ absl::optional<uint32_t> NamedMapping::CreatorPid() const {
 }
 
 bool NamedMapping::HeldByAnyone() const { return impl_->file->HeldByAnyone(); }
+
+bool NamedMapping::Stands() const {
+  return impl_->file->IsNamed(impl_->path) && HeldByAnyone();
+}
+
+bool NamedMapping::GuestsMayStay() { return true; }
 
 }  // namespace platform
 }  // namespace shmrpc

@@ -185,6 +185,17 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
   return NamedMapping(std::move(impl));
 }
 
+absl::StatusOr<NamedMapping> NamedMapping::CreateMapped(
+    const ObjectName& name, uint64_t size_bytes, const CreateOptions& options,
+    Init init, View* view) {
+  auto mapping = Create(name, size_bytes, options, init);
+  if (!mapping.ok()) return mapping;
+  auto mapped = mapping->Map(0, mapping->size_bytes(), Access::kReadWrite);
+  if (!mapped.ok()) return mapped.status();
+  *view = *std::move(mapped);
+  return mapping;
+}
+
 NamedMapping::NamedMapping(std::unique_ptr<Impl> impl)
     : impl_(std::move(impl)) {}
 NamedMapping::NamedMapping() = default;
@@ -254,7 +265,9 @@ void View::Unmap() {
   registration_ = -1;
 }
 
-void NamedMapping::Unlink() {}
+absl::Status NamedMapping::Reserve() const { return absl::OkStatus(); }
+
+void NamedMapping::Unlink() const {}
 void NamedMapping::LeaveName() {}
 
 absl::optional<uint32_t> NamedMapping::CreatorPid() const {
@@ -262,6 +275,10 @@ absl::optional<uint32_t> NamedMapping::CreatorPid() const {
 }
 
 bool NamedMapping::HeldByAnyone() const { return true; }
+
+bool NamedMapping::Stands() const { return true; }
+
+bool NamedMapping::GuestsMayStay() { return false; }
 
 int ReclaimAbandoned(Scope, absl::string_view) { return 0; }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -23,6 +24,19 @@ constexpr off_t kCreatorByte = 1;
 
 // getpid() rather than a cached pid: it differs after a fork.
 off_t ProcessByte() { return (off_t{1} << 32) + getpid(); }
+
+constexpr mode_t kMode = 0600 | S_ISVTX;
+
+// Without /proc a nameless file cannot be given a name. It may be mounted
+// later, so that only "yes" is remembered.
+bool CanNameNameless() {
+  static std::atomic<bool> can{false};
+  // Relaxed: a look that another thread makes as well.
+  if (can.load(std::memory_order_relaxed)) return true;
+  if (access("/proc/self/fd", F_OK) != 0) return false;
+  can.store(true, std::memory_order_relaxed);
+  return true;
+}
 
 bool SameFile(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -151,9 +165,8 @@ ObjectFile::Ptr ObjectFile::Create(const std::string& path) {
   std::lock_guard<std::mutex> lock(ObjectFileList::Get().mutex());
   std::string temporary_path;
   int fd = -1;
-  // Without /proc a nameless file cannot be given a name.
-  if (access("/proc/self/fd", F_OK) == 0) {
-    fd = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (CanNameNameless()) {
+    fd = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode);
   } else {
     errno = EOPNOTSUPP;
   }
@@ -163,12 +176,16 @@ ObjectFile::Ptr ObjectFile::Create(const std::string& path) {
     // ReclaimAbandoned finds what a crash leaves.
     temporary_path = absl::StrCat(path, ".", RandomName(), ".new");
     fd = open(temporary_path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC,
-              0600);
+              kMode);
   }
   if (fd < 0) return nullptr;
   struct stat stat;
-  // Marked from the start. No failure of these is known for a fresh own file.
-  const bool ok = fchmod(fd, 0600 | S_ISVTX) == 0 && fstat(fd, &stat) == 0;
+  // Marked from the start, unless a file mode mask is in the way. No failure of
+  // these is known for a fresh own file.
+  bool ok = fstat(fd, &stat) == 0;
+  if (ok && (stat.st_mode & 07777) != kMode) {
+    ok = fchmod(fd, kMode) == 0 && fstat(fd, &stat) == 0;
+  }
   struct flock creator = OneByte(F_WRLCK, kCreatorByte);
   if (!ok || !SetOfdLock(fd, F_RDLCK, kHolderByte) ||
       !SetOfdLock(fd, F_RDLCK, ProcessByte()) ||
@@ -192,36 +209,27 @@ ObjectFile::Ptr ObjectFile::Open(const std::string& path, bool writable) {
     Ptr created_here;  // outlives the lock: its destructor takes it
     std::lock_guard<std::mutex> lock(list.mutex());
     list.SweepParked();
-    const int witness = open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (witness < 0) return nullptr;
     struct stat named;
-    if (fstat(witness, &named) != 0 || !S_ISREG(named.st_mode)) {
-      close(witness);
+    if (lstat(path.c_str(), &named) != 0) return nullptr;
+    if (!S_ISREG(named.st_mode)) {
       errno = ENXIO;
       return nullptr;
     }
     created_here = list.FindCreatedHere(named);
-    if (created_here != nullptr) {
-      close(witness);
-      return created_here;
-    }
+    if (created_here != nullptr) return created_here;
     if (const absl::optional<Parked> parked =
             list.TakeParked(named, writable)) {
-      close(witness);
       return Ptr(new ObjectFile(parked->fd, named, parked->writable));
     }
-    // While `witness` is open its inode number is nobody else's; and files are
-    // created under the mutex. So if this opens the same inode, it is not one
-    // that this process created.
+    // Files are created under the mutex. So if this opens the same inode, or
+    // another file that has its number by now, it is not one that this process
+    // created.
     bool opened_writable = true;
     int fd = open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == EACCES && !writable) {
       opened_writable = false;
       fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     }
-    const int error = errno;
-    close(witness);
-    errno = error;
     if (fd < 0) return nullptr;
     struct stat stat;
     if (fstat(fd, &stat) == 0 && SameFile(stat, named)) {
@@ -241,15 +249,17 @@ ObjectFile::Ptr ObjectFile::Open(const std::string& path, bool writable) {
 }
 
 bool ObjectFile::Link(const std::string& path) {
-  const int result =
-      temporary_path_.empty()
-          ? linkat(AT_FDCWD, absl::StrCat("/proc/self/fd/", fd_).c_str(),
-                   AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW)
-          : link(temporary_path_.c_str(), path.c_str());
-  if (result != 0) return false;
-  if (!temporary_path_.empty()) unlink(temporary_path_.c_str());
-  temporary_path_.clear();
-  return true;
+  if (!temporary_path_.empty()) {
+    if (link(temporary_path_.c_str(), path.c_str()) != 0) return false;
+    unlink(temporary_path_.c_str());
+    temporary_path_.clear();
+    return true;
+  }
+  // The short way, which is root's alone before Linux 6.10 (ENOENT).
+  if (linkat(fd_, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH) == 0) return true;
+  if (errno != ENOENT) return false;
+  return linkat(AT_FDCWD, absl::StrCat("/proc/self/fd/", fd_).c_str(), AT_FDCWD,
+                path.c_str(), AT_SYMLINK_FOLLOW) == 0;
 }
 
 bool ObjectFile::IsNamed(const std::string& path) const {

@@ -15,8 +15,8 @@
 //
 // POSIX locks have a trap: closing *any* descriptor of a file drops all that
 // the process has on it. So a file this process created is never opened a
-// second time: Open() finds it in a process-wide list by (device, inode), with
-// an O_PATH descriptor, whose closing drops nothing. A file created by another
+// second time: Open() looks it up by name (lstat) in a process-wide list by
+// (device, inode) before it opens anything. A file created by another
 // copy of this library in this process is opened, but not closed before its
 // creator has left ("parked").
 //
@@ -51,8 +51,8 @@ class ObjectFile : public std::enable_shared_from_this<ObjectFile> {
   // Functions that return a pointer return null on failure, with errno set.
   using Ptr = std::shared_ptr<ObjectFile>;
 
-  // A new file beside `path`: nameless where the system can, else under a
-  // temporary name. Locked as this process's creation and held once.
+  // A new file beside `path`, mode 0600: nameless where the system can, else
+  // under a temporary name. Locked as this process's creation and held once.
   static Ptr Create(const std::string& path);
 
   // The file named `path`, without holding it. ENXIO: not a regular file.

@@ -4,11 +4,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "transport/platform/fork.h"
 #include "transport/platform/os_error.h"
 #include "transport/platform/process.h"
+#include "transport/platform/watched_process_posix.h"
 
 namespace shmrpc {
 namespace platform {
@@ -44,6 +48,11 @@ bool ReadProcStat(uint32_t pid, ProcStat* result) {
   return absl::SimpleAtoi(fields[19], &result->start_time);
 }
 
+// This process's start time, once it was looked up. A forked child is another
+// process: it has another key.
+std::atomic<uint64_t> own_key{0};  // fork generation, pid; 0: not looked up
+std::atomic<uint64_t> own_start_time{0};
+
 bool HasEnded(const ProcStat& stat) {
   return stat.state == 'Z' || stat.state == 'X' || stat.state == 'x';
 }
@@ -53,8 +62,19 @@ bool HasEnded(const ProcStat& stat) {
 ProcessId CurrentProcess() {
   ProcessId id;
   id.pid = static_cast<uint32_t>(getpid());
+  const uint64_t key = uint64_t{ForkGeneration()} << 32 | id.pid;
+  // acquire: SYNC(own-start-time).
+  if (own_key.load(std::memory_order_acquire) == key) {
+    id.start_time = own_start_time.load(std::memory_order_relaxed);
+    return id;
+  }
   ProcStat stat;
-  if (ReadProcStat(id.pid, &stat)) id.start_time = stat.start_time;
+  if (!ReadProcStat(id.pid, &stat)) return id;
+  id.start_time = stat.start_time;
+  // Threads that do this at once store the same.
+  own_start_time.store(stat.start_time, std::memory_order_relaxed);
+  // release: SYNC(own-start-time).
+  own_key.store(key, std::memory_order_release);
   return id;
 }
 
@@ -90,6 +110,8 @@ std::string ProcessName(uint32_t pid) {
 }
 
 bool IsAlive(const ProcessId& process) {
+  const absl::optional<bool> watched = WatchedProcessIsAlive(process);
+  if (watched.has_value()) return *watched;
   ProcStat stat;
   return process.pid != 0 && ReadProcStat(process.pid, &stat) &&
          stat.start_time == process.start_time && !HasEnded(stat);

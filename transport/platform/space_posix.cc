@@ -43,6 +43,9 @@ uint64_t AvailableMemoryBytes() {
 // as large as the machine's memory, and when that runs out the kernel kills
 // processes. So it is asked before, not found out.
 absl::Status CheckRoom(int fd, const ObjectName& name, uint64_t size_bytes) {
+  // The kernel itself says soon enough that it has not got a little.
+  constexpr uint64_t kLittle = uint64_t{1} << 20;
+  if (size_bytes <= kLittle) return absl::OkStatus();
   struct statvfs fs;
   // A file system without a limit reports 0 blocks.
   if (fstatvfs(fd, &fs) == 0 && fs.f_blocks != 0 &&
