@@ -181,11 +181,12 @@ void ClientConnection::Lead(ClientWait* wait) {
   link::Frame frame;
   int rounds = 0;
   int naps = 0;
-  // Who had to wake the server sleeps at once: polling would hold a core that
-  // the server may need.
+  // Who had to wake the server gives the core away from the first look on: the
+  // server may need this one. Not asleep at once: the server would find it so,
+  // and both would go on waking each other for every call.
   if (call->rang.load(std::memory_order_relaxed)) {
     call->rang.store(false, std::memory_order_relaxed);
-    rounds = kRounds;
+    rounds = kBusyRounds;
   }
   // Where it is all about the flush, that comes first.
   int polls =

@@ -156,9 +156,9 @@ Poller::Polling Poller::Poll(Leading* leading) {
     if (leading->progress) {
       if (!fresh) threads_.StartTicking();
       fresh = false;
-      // Who had to wake a client sleeps at once: polling would hold a core that
-      // the client may need.
-      rounds = leading->rang ? kRounds : 0;
+      // Who had to wake a client gives the core away from the first look on: see
+      // client_lead.cc.
+      rounds = leading->rang ? kBusyRounds : 0;
     } else if (rounds < kRounds) {
       Linger(++rounds);
     } else if (ParkAll()) {
