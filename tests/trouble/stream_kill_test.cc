@@ -123,6 +123,8 @@ SHMRPC_TEST_ROLE(stream_caller) {
   std::unique_ptr<ClientReaderWriter<Item, Item>> stream;
   if (args.at(1) == "reads") {
     script.Write(100000, 1 << 20);
+  } else if (args.at(1) == "pings") {
+    script.Echo();
   } else {
     script.ReadAll();
   }
@@ -131,6 +133,11 @@ SHMRPC_TEST_ROLE(stream_caller) {
   Item item;
   if (args.at(1) == "reads") {
     stream->Read(&item);
+  } else if (args.at(1) == "pings") {
+    // Until its handler polls.
+    for (int i = 0; i < 50; ++i) {
+      if (!stream->Write(ItemOf(100)) || !stream->Read(&item)) return 1;
+    }
   } else {
     stream->Write(ItemOf(50000));
   }
@@ -143,7 +150,7 @@ SHMRPC_TEST_ROLE(stream_caller) {
 TEST(ClientKilledInStream, EndsTheHandlersReadOrWrite) {
   ScriptedServer server;
   Watchdog dog(60, "handlers whose client was killed");
-  for (const std::string does : {"reads", "writes"}) {
+  for (const std::string does : {"reads", "writes", "pings"}) {
     const HandlerScript script;
     Subprocess caller = SpawnRole(
         "stream_caller", {server.process.target(), does, script.name()});

@@ -35,7 +35,8 @@ class CallTable {
       ++placed_;
       return true;
     }
-    return place.call_id != call_id && others_.try_emplace(call_id, call).second;
+    return place.call_id != call_id &&
+           others_.try_emplace(call_id, call).second;
   }
 
   // null: not there.

@@ -156,8 +156,8 @@ Poller::Polling Poller::Poll(Leading* leading) {
     if (leading->progress) {
       if (!fresh) threads_.StartTicking();
       fresh = false;
-      // Who had to wake a client gives the core away from the first look on: see
-      // client_lead.cc.
+      // Who had to wake a client gives the core away from the first look on:
+      // see client_lead.cc.
       rounds = leading->rang ? kBusyRounds : 0;
     } else if (rounds < kRounds) {
       Linger(++rounds);

@@ -114,8 +114,9 @@ class PollerThreads {
   void StartTicking() ABSL_LOCKS_EXCLUDED(mutex_);
   void StopTicking() { ticking_.store(false, std::memory_order_relaxed); }
 
-  // For tests: threads that exist.
+  // For tests: threads that exist; a wish that nobody waits to see fulfilled.
   int thread_count() ABSL_LOCKS_EXCLUDED(mutex_);
+  void WishForTest() { lead_wished_.store(true, std::memory_order_relaxed); }
 
  private:
   struct Standing {

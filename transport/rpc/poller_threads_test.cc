@@ -32,7 +32,8 @@ class Threads : public ::testing::Test {
     options.max_idle = max_idle;
     options.idle_ns = idle_ns;
     threads_ = std::make_unique<PollerThreads>(
-        &event_, options, [this](uint64_t lead) { return Lead(lead); });
+        &event_, options,
+        [this](uint64_t lead) { return lead_function_(lead); });
     ASSERT_TRUE(threads_->Start().ok());
   }
 
@@ -66,6 +67,9 @@ class Threads : public ::testing::Test {
   }
 
   Watchdog dog_{120, "poller threads"};
+  PollerThreads::Lead lead_function_ = [this](uint64_t lead) {
+    return Lead(lead);
+  };
   std::atomic<uint32_t> word_{0};
   platform::Event event_;
   std::atomic<int> asked_{0};
@@ -86,6 +90,106 @@ TEST_F(Threads, AsManyHandlersRunAtOnceAsMayAndTheNextIsRefused) {
   EXPECT_EQ(threads_->thread_count(), 6);
   go_.Notify();
   Await([&] { return running_ == 0; });
+}
+
+// Threads whose leader polls for nothing until somebody wishes for its lead.
+class LentLead : public Threads {
+ protected:
+  LentLead() {
+    lead_function_ = [this](uint64_t) {
+      ++leads_;
+      threads_->SummonListener();
+      threads_->StartTicking();
+      while (!threads_->stopping()) {
+        if (threads_->TakeWish()) break;
+        if (rest_ && !threads_->TakeScanRequest()) {
+          threads_->StopTicking();
+          break;
+        }
+        std::this_thread::yield();
+      }
+      threads_->ReleaseLead();
+      return PollerThreads::End::kIdle;
+    };
+  }
+  void StartAndLead() {
+    Start(/*max_away=*/5, /*max_idle=*/4, int64_t{3600} * 1000 * 1000 * 1000);
+    threads_->RequestScan();
+    Await([&] { return leads_ >= 1; });
+  }
+  uint64_t Borrow() {
+    uint64_t lead = 0;
+    while (lead == 0) lead = threads_->Borrow(news_);
+    return lead;
+  }
+
+  std::atomic<bool> news_{false};
+  std::atomic<bool> rest_{false};
+  std::atomic<int> leads_{0};
+};
+
+TEST_F(LentLead, IsGivenToWhoWishesForIt) {
+  StartAndLead();
+  uint64_t lead = Borrow();
+  const int before = leads_;
+  // Kept through handlers that take less than a tick.
+  for (int i = 0; i < 1000; ++i) {
+    threads_->EnterHandler(&lead);
+    if (!threads_->LeaveHandler(&lead)) lead = Borrow();
+  }
+  threads_->GiveUpLead();
+  Await([&] { return leads_ > before; });
+}
+
+TEST_F(LentLead, IsTakenBackFromWhoIsLongInAHandler) {
+  StartAndLead();
+  for (int i = 0; i < 20; ++i) {
+    uint64_t lead = Borrow();
+    const int before = leads_;
+    threads_->EnterHandler(&lead);
+    Await([&] { return leads_ > before; });
+    EXPECT_FALSE(threads_->LeaveHandler(&lead));
+  }
+  // It costs no thread: who lent it is still there.
+  EXPECT_LE(threads_->thread_count(), 2);
+}
+
+TEST_F(LentLead, IsNotLentTwice) {
+  StartAndLead();
+  uint64_t lead = Borrow();
+  // As often as one may look: the holder is between two handlers.
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(threads_->Borrow(news_), 0u);
+  threads_->GiveUpLead();
+  static_cast<void>(lead);
+}
+
+TEST_F(LentLead, IsNotWaitedForByWhoHasNews) {
+  StartAndLead();
+  news_ = true;
+  const int before = leads_;
+  EXPECT_EQ(threads_->Borrow(news_), 0u);
+  EXPECT_EQ(leads_, before);
+}
+
+TEST_F(LentLead, ComesBackIfNobodyTakesIt) {
+  StartAndLead();
+  for (int i = 0; i < 20; ++i) {
+    const int before = leads_;
+    // A wish, and then no more interest.
+    threads_->WishForTest();
+    Await([&] { return leads_ > before; });
+  }
+}
+
+TEST_F(LentLead, RequestsAreHeardWhenItIsLaidDown) {
+  StartAndLead();
+  Borrow();
+  rest_ = true;
+  const int before = leads_;
+  threads_->RequestScan();
+  threads_->StopTicking();
+  threads_->RestLead();
+  Await([&] { return leads_ > before; });
 }
 
 TEST_F(Threads, OnesThatAreIdleForLongEnd) {
