@@ -13,133 +13,134 @@ namespace shmrpc {
 namespace link {
 namespace {
 
-// Servers that one process talks to in turn. Each costs a descriptor and two
-// pages, also when the server has ended, until others take its place.
+using platform::NamedMapping;
+
+// Servers that one process talks to in turn. Each costs two descriptors.
 constexpr size_t kMaxKept = 8;
 
-}  // namespace
+struct KnownServer {
+  // Is what was read from it still true?
+  bool Stands() const { return identity.Stands(); }
+
+  ServerIdentity server;
+  // As guests.
+  NamedMapping identity;
+  NamedMapping slots;
+};
+using KnownPtr = std::shared_ptr<const KnownServer>;
 
 // Never destroyed: connects may run as the process exits. A forked child leaks
 // its parent's, whose mutex may have been locked.
-class EntranceCache {
+class KnownServers {
  public:
-  static EntranceCache& Get() {
-    static std::atomic<EntranceCache*> current{nullptr};
-    // acquire: SYNC(entrance-cache-made).
-    EntranceCache* cache = current.load(std::memory_order_acquire);
-    while (cache == nullptr ||
-           cache->generation_ != platform::ForkGeneration()) {
-      auto* fresh = new EntranceCache;
-      // release: SYNC(entrance-cache-made).
-      if (current.compare_exchange_strong(cache, fresh,
+  static KnownServers& Get() {
+    static std::atomic<KnownServers*> current{nullptr};
+    // acquire: SYNC(known-servers-made).
+    KnownServers* known = current.load(std::memory_order_acquire);
+    while (known == nullptr ||
+           known->generation_ != platform::ForkGeneration()) {
+      auto* fresh = new KnownServers;
+      // release: SYNC(known-servers-made).
+      if (current.compare_exchange_strong(known, fresh,
                                           std::memory_order_acq_rel,
                                           std::memory_order_acquire)) {
         return *fresh;
       }
       delete fresh;
     }
-    return *cache;
+    return *known;
   }
 
-  // Null: none is kept, or another server has the name now.
-  Entrance::Ptr Take(const Address& address) ABSL_LOCKS_EXCLUDED(mutex_) {
-    Entrance::Ptr found;
-    {
-      absl::MutexLock lock(&mutex_);
-      const auto kept = Find(address);
-      if (kept == kept_.end()) return nullptr;
-      found = kept->entrance;
-    }
-    // Without the mutex, here and below: it looks at files.
-    if (found->Stands()) return found;
+  // Null: none is known under `address`.
+  KnownPtr Find(const Address& address) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    const auto kept = Find(address);
-    if (kept != kept_.end() && kept->entrance == found) kept_.erase(kept);
+    for (const Kept& k : kept_) {
+      if (k.address == address) return k.server;
+    }
     return nullptr;
   }
 
-  void Keep(const Address& address, Entrance::Ptr entrance)
+  // Instead of who was known under `address`, and of those that have ended.
+  void Keep(const Address& address, KnownPtr server)
       ABSL_LOCKS_EXCLUDED(mutex_) {
-    Entrance::Ptr dropped;
+    std::vector<Kept> dropped;  // closed without the mutex
     absl::MutexLock lock(&mutex_);
-    auto old = Find(address);
-    if (old == kept_.end() && kept_.size() == kMaxKept) old = kept_.begin();
-    if (old != kept_.end()) {
-      dropped = std::move(old->entrance);
-      kept_.erase(old);
+    std::vector<Kept> before = std::move(kept_);
+    kept_.clear();
+    for (Kept& k : before) {
+      const bool stays = !(k.address == address) && k.server->Stands();
+      (stays ? kept_ : dropped).push_back(std::move(k));
     }
-    kept_.push_back({address, std::move(entrance)});
+    if (kept_.size() == kMaxKept) {
+      dropped.push_back(std::move(kept_.front()));
+      kept_.erase(kept_.begin());
+    }
+    kept_.push_back({address, std::move(server)});
   }
 
  private:
   struct Kept {
     Address address;
-    Entrance::Ptr entrance;
+    KnownPtr server;
   };
 
-  EntranceCache() : generation_(platform::ForkGeneration()) {}
-
-  std::vector<Kept>::iterator Find(const Address& address)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    auto i = kept_.begin();
-    while (i != kept_.end() && !(i->address == address)) ++i;
-    return i;
-  }
+  KnownServers() : generation_(platform::ForkGeneration()) {}
 
   const uint32_t generation_;
   absl::Mutex mutex_;
   std::vector<Kept> kept_ ABSL_GUARDED_BY(mutex_);  // the oldest first
 };
 
-absl::StatusOr<Entrance::Ptr> Entrance::Find(const Address& address) {
-  EntranceCache& cache = EntranceCache::Get();
-  if (Ptr kept = cache.Take(address)) return kept;
-  auto entrance = Open(address);
-  if (entrance.ok() && platform::NamedMapping::GuestsMayStay()) {
-    cache.Keep(address, *entrance);
-  }
-  return entrance;
-}
-
-absl::StatusOr<Entrance::Ptr> Entrance::Open(const Address& address) {
-  Ptr entrance(new Entrance);
-  platform::NamedMapping identity;
-  auto server = ReadIdentity(address, &identity);
+absl::StatusOr<KnownPtr> Open(const Address& address) {
+  auto known = std::make_shared<KnownServer>();
+  auto server = ReadIdentity(address, &known->identity);
   if (!server.ok()) return server.status();
-  entrance->server_ = *std::move(server);
-  if (platform::NamedMapping::GuestsMayStay()) {
-    entrance->identity_ = std::move(identity);
-  }
-  if (absl::Status status = entrance->OpenSlots(address); !status.ok()) {
-    return status;
-  }
-  return entrance;
-}
-
-absl::Status Entrance::OpenSlots(const Address& address) {
-  const platform::ObjectName name =
-      SlotsName(server_.slots_scope, server_.slots_nonce);
+  known->server = *std::move(server);
   platform::OpenOptions options;
   options.hold = false;
-  auto mapping = platform::NamedMapping::Open(name, options);
-  if (absl::IsNotFound(mapping.status())) {
+  auto slots = NamedMapping::Open(
+      SlotsName(known->server.slots_scope, known->server.slots_nonce), options);
+  if (absl::IsNotFound(slots.status())) {
     return absl::NotFoundError(
         absl::StrCat(address.ToString(), ": its server is shutting down"));
   }
-  if (!mapping.ok()) return mapping.status();
-  if (mapping->size_bytes() < sizeof(memory::LobbySlots)) {
+  if (!slots.ok()) return slots.status();
+  if (slots->size_bytes() < sizeof(memory::LobbySlots)) {
     return absl::DataLossError(
         absl::StrCat(address.ToString(), ": its accept slots are too small"));
   }
-  auto view =
-      mapping->Map(0, sizeof(memory::LobbySlots), platform::Access::kReadWrite);
+  known->slots = *std::move(slots);
+  return known;
+}
+
+absl::StatusOr<KnownPtr> FindServer(const Address& address) {
+  KnownServers& known = KnownServers::Get();
+  KnownPtr server = known.Find(address);
+  if (server != nullptr && server->Stands()) return server;
+  auto opened = Open(address);
+  if (opened.ok() && NamedMapping::GuestsMayStay()) {
+    known.Keep(address, *opened);
+  }
+  return opened;
+}
+
+}  // namespace
+
+absl::StatusOr<Entrance::Ptr> Entrance::Find(const Address& address) {
+  auto known = FindServer(address);
+  if (!known.ok()) return known.status();
+  Ptr entrance(new Entrance);
+  entrance->server_ = (*known)->server;
+  auto view = (*known)->slots.Map(0, sizeof(memory::LobbySlots),
+                                  platform::Access::kReadWrite);
   if (!view.ok()) return view.status();
-  slots_view_ = *std::move(view);
+  entrance->slots_view_ = *std::move(view);
   auto accept_event =
-      platform::Event::Open(name.WithSuffix(".a"), &slots()->accept_wake.word);
+      platform::Event::Open((*known)->slots.name().WithSuffix(".a"),
+                            &entrance->slots()->accept_wake.word);
   if (!accept_event.ok()) return accept_event.status();
-  accept_event_ = *std::move(accept_event);
-  return absl::OkStatus();
+  entrance->accept_event_ = *std::move(accept_event);
+  return entrance;
 }
 
 }  // namespace link

@@ -4,15 +4,15 @@
 //   auto entrance = Entrance::Find(address);
 //   ... (*entrance)->slots() ... (*entrance)->accept_event()->Signal();
 //
-// Those of the last few servers are kept, so that the next connection of this
-// process to one of them costs two system calls instead of thirty: is the
-// object that was read then still the one under the name, and does its server
-// hold it? (Not on Windows, where keeping it would hold the name of a server
-// that has ended: docs/decisions/0011.)
+// The objects of the last few servers are kept open, not mapped, so that the
+// next connection of this process to one of them costs three system calls
+// instead of thirty: is the object that was read then still the one under the
+// name, and does its server hold it? (Not on Windows, where keeping it would
+// hold the name of a server that has ended: docs/decisions/0011.)
 //
-// Thread rule: any. Ownership: shared with the connections, which ring words in
-// the slots page. A forked child starts with none.
-// Failures: those of ReadIdentity; NOT_FOUND, DATA_LOSS about the slots.
+// Thread rule: any. Ownership: shared with its connection, which rings a word
+// in the slots page. A forked child starts with none. Failures: those of
+// ReadIdentity; NOT_FOUND, DATA_LOSS about the slots.
 
 #ifndef SHMRPC_TRANSPORT_LINK_ENTRANCE_H_
 #define SHMRPC_TRANSPORT_LINK_ENTRANCE_H_
@@ -44,14 +44,9 @@ class Entrance {
   platform::Event* accept_event() { return &accept_event_; }
 
  private:
-  friend class EntranceCache;
   Entrance() = default;
-  static absl::StatusOr<Ptr> Open(const Address& address);
-  absl::Status OpenSlots(const Address& address);
-  bool Stands() const { return identity_.Stands() && !slots_view_.poisoned(); }
 
   ServerIdentity server_;
-  platform::NamedMapping identity_;
   platform::View slots_view_;
   platform::Event accept_event_;
 };

@@ -137,6 +137,10 @@ SHMRPC_TEST_ROLE(small_tmpfs) {
   auto first = NamedMapping::Create(path("first"), 700 << 10, {});
   auto second = NamedMapping::Create(path("second"), 700 << 10, {});
   SendLine(first.ok() ? second.status().ToString() : "first failed");
+  CreateOptions options;
+  options.reserve_first_bytes = 4096;
+  auto third = NamedMapping::Create(path("third"), 700 << 10, options);
+  SendLine(third.ok() ? third->Reserve().ToString() : "third failed");
   umount2(directory, MNT_DETACH);
   rmdir(directory);
   return 0;
@@ -215,6 +219,23 @@ TEST(MappingPosix, UnlinkedObjectIsGoneForOthersOnly) {
   EXPECT_TRUE(NamedMapping::Open(name, {}).ok());
 }
 
+TEST(MappingPosix, GuestSeesWhetherTheNameStillStandsForIt) {
+  const TestName name("stands");
+  Subprocess creator = SpawnRole("creator", {name.name});
+  ASSERT_EQ(creator.ReadLine(), "ready");
+  OpenOptions options;
+  options.hold = false;
+  auto guest = NamedMapping::Open(name, options);
+  ASSERT_TRUE(guest.ok()) << guest.status();
+  EXPECT_TRUE(guest->Stands());
+  creator.Kill();
+  creator.Wait();
+  EXPECT_FALSE(guest->Stands()) << "nobody holds it";
+  auto successor = NamedMapping::Create(name, 4096, {});
+  ASSERT_TRUE(successor.ok()) << successor.status();
+  EXPECT_FALSE(guest->Stands()) << "the name is another object's";
+}
+
 TEST(MappingPosix, LeftObjectIsForThoseWhoAskForIt) {
   const ObjectName name = {Scope::kLocal, UniqueName("test.left")};
   {
@@ -279,10 +300,14 @@ TEST(MappingPosix, DescriptorsAreNotLeaked) {
 }
 
 TEST(MappingPosix, FullFileSystemIsResourceExhaustedWithAdvice) {
-  const std::string said = SpawnRole("small_tmpfs").ReadLine().value_or("");
+  Subprocess role = SpawnRole("small_tmpfs");
+  const std::string said = role.ReadLine().value_or("");
   if (said == "cannot mount") GTEST_SKIP() << said;
   EXPECT_THAT(said, ::testing::StartsWith("RESOURCE_EXHAUSTED"));
   EXPECT_THAT(said, HasSubstr("second\" of 716800 bytes"));
+  const std::string of_reserve = role.ReadLine().value_or("");
+  EXPECT_THAT(of_reserve, ::testing::StartsWith("RESOURCE_EXHAUSTED"));
+  EXPECT_THAT(of_reserve, HasSubstr("third\" of 716800 bytes"));
   EXPECT_THAT(said, HasSubstr("is full"));
   EXPECT_THAT(said, HasSubstr("--shm-size"));
 }

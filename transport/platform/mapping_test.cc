@@ -257,6 +257,43 @@ TEST(NamedMapping, InitThatFailsLeavesNoName) {
             absl::StatusCode::kNotFound);
 }
 
+TEST(NamedMapping, CreatedMappedIsWhatOthersOpen) {
+  const TestName name("mapped");
+  CreateOptions options;
+  options.fresh_name = true;
+  options.reserve_first_bytes = 4096;
+  View view;
+  auto mapping = NamedMapping::CreateMapped(
+      name, 65536, options,
+      [](uint8_t* data) {
+        data[0] = 7;
+        return absl::OkStatus();
+      },
+      &view);
+  ASSERT_TRUE(mapping.ok()) << mapping.status();
+  EXPECT_EQ(mapping->size_bytes(), 65536u);
+  EXPECT_EQ(view.size_bytes(), 65536u);
+  auto opener = NamedMapping::Open(name, {});
+  ASSERT_TRUE(opener.ok()) << opener.status();
+  EXPECT_EQ(opener->size_bytes(), 65536u);
+  ASSERT_TRUE(mapping->Reserve().ok());
+  view.data()[65535] = 8;
+  auto other = opener->Map(0, 65536, Access::kReadOnly);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(other->data()[0], 7);
+  EXPECT_EQ(other->data()[65535], 8);
+}
+
+TEST(NamedMapping, FreshNameThatIsTakenAfterAllAlreadyExists) {
+  const TestName name("fresh");
+  auto holder = NamedMapping::Create(name, 4096, {});
+  ASSERT_TRUE(holder.ok()) << holder.status();
+  CreateOptions options;
+  options.fresh_name = true;
+  EXPECT_EQ(NamedMapping::Create(name, 4096, options).status().code(),
+            absl::StatusCode::kAlreadyExists);
+}
+
 TEST(NamedMapping, ViewOutlivesMapping) {
   auto mapping = NamedMapping::Create(TestName("outlive"), 4096, {});
   ASSERT_TRUE(mapping.ok());

@@ -229,6 +229,39 @@ TEST(DeathWatch, CallbackMayWatchAnother) {
   second_dead.Wait();
 }
 
+TEST(DeathWatch, WatchedOnceMoreIsReported) {
+  Watchdog dog;
+  // More than are remembered when nobody watches them any more.
+  constexpr int kProcesses = 20;
+  std::vector<Idler> children(kProcesses);
+  for (const Idler& child : children) {
+    for (int i = 0; i < 2; ++i) {
+      auto watch = DeathWatch::Start(
+          child.id, [] { ADD_FAILURE() << "nobody has died"; });
+      ASSERT_TRUE(watch.ok()) << watch.status();
+    }
+  }
+  for (Idler& child : children) {
+    EXPECT_TRUE(IsAlive(child.id));
+    Notification dead;
+    auto watch = DeathWatch::Start(child.id, [&] { dead.Notify(); });
+    ASSERT_TRUE(watch.ok()) << watch.status();
+    child.Kill();
+    dead.Wait();
+    EXPECT_FALSE(IsAlive(child.id));
+  }
+}
+
+TEST(DeathWatch, ProcessNobodyWatchesAnyMoreIsSeenDead) {
+  Watchdog dog;
+  Idler child;
+  ASSERT_TRUE(DeathWatch::Start(child.id, [] {}).ok());
+  EXPECT_TRUE(IsAlive(child.id));
+  child.Kill();
+  child.process.Wait();
+  EXPECT_FALSE(IsAlive(child.id));
+}
+
 // More than the 64 handles that one Windows thread can wait for.
 TEST(DeathWatch, HundredsOfWatchesAreAllCalled) {
   Watchdog dog;
