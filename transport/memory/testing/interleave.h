@@ -22,6 +22,12 @@
 // decisions in turn, depth first: every execution runs from the start, with the
 // decisions of the one before up to the last that can be made differently.
 //
+// Whose turn it is is no decision where somebody's next operation commutes with
+// all that others could do before it: that one goes first. In TSO those are a
+// store into the own buffer and a fence with an empty one; in the weak memory a
+// store, behind which others still see what was there before and put theirs
+// before it; always to unlock.
+//
 // Executions that meet are followed once: a thread's future depends on the
 // results of its operations so far, and on memory; where both were the same
 // before (64-bit hashes of them), everything that can come has been seen. This
@@ -70,8 +76,9 @@ struct Report {
   // That these executions stand for, all ways of what loads see among them;
   // ExploreAll: only if complete.
   double interleavings = 0;
-  bool complete = false;     // nothing was left out; ExploreAll only
+  bool complete = false;  // nothing was left out; ExploreAll only
 };
+// The numbers, without the failure.
 std::ostream& operator<<(std::ostream& out, const Report& report);
 
 // Everything, but at most so many executions.

@@ -120,17 +120,16 @@ TEST(Litmus, StoreBufferingWithExchanges) {
 }
 
 TEST(Litmus, OwnStoresAreSeenAtOnce) {
-  const std::vector<Body> bodies = {
-      [](Litmus* m) {
-        m->x.store(1, kRelaxed);
-        m->r[0] = m->x.load(kRelaxed);
-        m->r[1] = m->y.load(kRelaxed);
-      },
-      [](Litmus* m) {
-        m->y.store(1, kRelaxed);
-        m->r[2] = m->y.load(kRelaxed);
-        m->r[3] = m->x.load(kRelaxed);
-      }};
+  const std::vector<Body> bodies = {[](Litmus* m) {
+                                      m->x.store(1, kRelaxed);
+                                      m->r[0] = m->x.load(kRelaxed);
+                                      m->r[1] = m->y.load(kRelaxed);
+                                    },
+                                    [](Litmus* m) {
+                                      m->y.store(1, kRelaxed);
+                                      m->r[2] = m->y.load(kRelaxed);
+                                      m->r[3] = m->x.load(kRelaxed);
+                                    }};
   const Set all = {"1010", "1011", "1110", "1111"};
   EXPECT_EQ(Outcomes(MemoryModel::kTso, bodies), all);
   EXPECT_EQ(Outcomes(MemoryModel::kWeak, bodies), all);
@@ -151,9 +150,8 @@ std::vector<Body> MessagePassing(std::memory_order store,
 TEST(Litmus, MessagePassing) {
   const Set ordered = {"0000", "0100", "1100"};
   const Set all = {"0000", "0100", "1000", "1100"};
-  EXPECT_EQ(
-      Outcomes(MemoryModel::kWeak, MessagePassing(kRelease, kAcquire)),
-      ordered);
+  EXPECT_EQ(Outcomes(MemoryModel::kWeak, MessagePassing(kRelease, kAcquire)),
+            ordered);
   EXPECT_EQ(Outcomes(MemoryModel::kWeak, MessagePassing(kRelaxed, kAcquire)),
             all);
   EXPECT_EQ(Outcomes(MemoryModel::kWeak, MessagePassing(kRelease, kRelaxed)),
@@ -188,8 +186,7 @@ TEST(Litmus, ReleaseThroughAnExchange) {
           m->y.store(1, kRelease);
         },
         [exchange](Litmus* m) {
-          m->r[0] = exchange ? m->y.exchange(2, kRelaxed)
-                             : m->y.load(kRelaxed);
+          m->r[0] = exchange ? m->y.exchange(2, kRelaxed) : m->y.load(kRelaxed);
           if (!exchange && m->r[0] == 1) m->y.store(2, kRelaxed);
         },
         [](Litmus* m) {
@@ -221,17 +218,16 @@ TEST(Litmus, OneWordNeverGoesBack) {
 // Two readers may disagree about the order of two independent stores on a weak
 // machine, and never do so on x86.
 TEST(Litmus, IndependentReadsOfIndependentWrites) {
-  const std::vector<Body> bodies = {
-      [](Litmus* m) { m->x.store(1, kRelease); },
-      [](Litmus* m) { m->y.store(1, kRelease); },
-      [](Litmus* m) {
-        m->r[0] = m->x.load(kAcquire);
-        m->r[1] = m->y.load(kAcquire);
-      },
-      [](Litmus* m) {
-        m->r[2] = m->y.load(kAcquire);
-        m->r[3] = m->x.load(kAcquire);
-      }};
+  const std::vector<Body> bodies = {[](Litmus* m) { m->x.store(1, kRelease); },
+                                    [](Litmus* m) { m->y.store(1, kRelease); },
+                                    [](Litmus* m) {
+                                      m->r[0] = m->x.load(kAcquire);
+                                      m->r[1] = m->y.load(kAcquire);
+                                    },
+                                    [](Litmus* m) {
+                                      m->r[2] = m->y.load(kAcquire);
+                                      m->r[3] = m->x.load(kAcquire);
+                                    }};
   EXPECT_EQ(Outcomes(MemoryModel::kTso, bodies).count("1010"), 0u);
   EXPECT_EQ(Outcomes(MemoryModel::kTso, bodies).size(), 15u);
   EXPECT_EQ(Outcomes(MemoryModel::kWeak, bodies).size(), 16u);
@@ -282,8 +278,9 @@ TEST(Litmus, LoadBufferingIsNotModelled) {
 }
 
 TEST(Litmus, OnlyOneExchangeTakesAValue) {
-  const Body taker[2] = {[](Litmus* m) { m->r[0] = m->x.exchange(0, kRelaxed); },
-                         [](Litmus* m) { m->r[1] = m->x.exchange(0, kRelaxed); }};
+  const Body taker[2] = {
+      [](Litmus* m) { m->r[0] = m->x.exchange(0, kRelaxed); },
+      [](Litmus* m) { m->r[1] = m->x.exchange(0, kRelaxed); }};
   const Body maker = [](Litmus* m) { m->x.store(1, kRelaxed); };
   const Set outcomes = {"0000", "0100", "1000"};
   for (auto model :

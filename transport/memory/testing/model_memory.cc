@@ -120,8 +120,7 @@ void ModelMemory::Insert(int location, int index, uint64_t value,
   std::vector<Stored>& stores = locations_[location].stores;
   const double before = stores[index].time;
   const bool last = index + 1 == static_cast<int>(stores.size());
-  const double time =
-      last ? before + 1 : (before + stores[index + 1].time) / 2;
+  const double time = last ? before + 1 : (before + stores[index + 1].time) / 2;
   Stored stored{value, time, false, tells};
   stored.tells.seen[location] = std::max(stored.tells.seen[location], time);
   stores_hash_ +=

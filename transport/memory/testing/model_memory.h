@@ -136,7 +136,7 @@ class ModelMemory {
   std::unordered_map<const void*, int> numbers_;
   std::vector<Location> locations_;
   std::vector<Thread> threads_;
-  Knowledge fences_;         // kWeak: what threads knew at their fences
+  Knowledge fences_;          // kWeak: what threads knew at their fences
   uint64_t stores_hash_ = 0;  // of all stores, whatever the order of making
 };
 

@@ -1,3 +1,4 @@
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <utility>
@@ -12,11 +13,17 @@ constexpr size_t kStackBytes = 256 * 1024;
 
 }  // namespace
 
+// A context only begins a body: switching to one asks the system for the signal
+// mask each time. Between the first and the last switch it is _longjmp, from
+// one stack to another (which a fortified longjmp takes for an error: see
+// BUILD).
 struct Fiber::Impl {
   std::unique_ptr<char[]> stack{new char[kStackBytes]};
   std::function<void()> body;
-  ucontext_t own;
-  ucontext_t resumer;
+  ucontext_t beginning;
+  jmp_buf own;
+  jmp_buf resumer;
+  bool begun = false;
   bool ended = true;
 
   static Impl* running;
@@ -25,7 +32,7 @@ struct Fiber::Impl {
     Impl* self = running;
     self->body();
     self->ended = true;
-    swapcontext(&self->own, &self->resumer);
+    _longjmp(self->resumer, 1);
   }
 };
 
@@ -36,25 +43,28 @@ Fiber::~Fiber() = default;
 
 void Fiber::Start(std::function<void()> body) {
   impl_->body = std::move(body);
+  impl_->begun = false;
   impl_->ended = false;
-  getcontext(&impl_->own);
-  impl_->own.uc_stack.ss_sp = impl_->stack.get();
-  impl_->own.uc_stack.ss_size = kStackBytes;
-  impl_->own.uc_link = nullptr;
-  makecontext(&impl_->own, &Impl::Main, 0);
+  getcontext(&impl_->beginning);
+  impl_->beginning.uc_stack.ss_sp = impl_->stack.get();
+  impl_->beginning.uc_stack.ss_size = kStackBytes;
+  impl_->beginning.uc_link = nullptr;
+  makecontext(&impl_->beginning, &Impl::Main, 0);
 }
 
 void Fiber::Resume() {
   Impl::running = impl_.get();
-  swapcontext(&impl_->resumer, &impl_->own);
-  Impl::running = nullptr;
+  if (_setjmp(impl_->resumer) != 0) return;
+  if (impl_->begun) _longjmp(impl_->own, 1);
+  impl_->begun = true;
+  setcontext(&impl_->beginning);
 }
 
 bool Fiber::ended() const { return impl_->ended; }
 
 void Fiber::Suspend() {
   Impl* self = Impl::running;
-  swapcontext(&self->own, &self->resumer);
+  if (_setjmp(self->own) == 0) _longjmp(self->resumer, 1);
 }
 
 }  // namespace testing
