@@ -90,8 +90,8 @@ TEST(RingInterleave, ByChanceWithManyRecords) {
   std::mt19937_64 random(seed.value());
   std::vector<uint64_t> units;
   for (int i = 0; i < 40; ++i) units.push_back(1 + random() % 2);
-  const Case c = {"40 records by chance", random() % kModelRingUnits,
-                  0, units, 200, 300};
+  const Case c = {
+      "40 records by chance", random() % kModelRingUnits, 0, units, 200, 300};
   for (auto model : {MemoryModel::kTso, MemoryModel::kWeak}) {
     const uint64_t value = seed.value();
     const Report report =

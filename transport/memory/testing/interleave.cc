@@ -43,9 +43,10 @@ const char* NameOf(Operation::Kind kind) {
 
 class Explorer : public ModelMemory::Host {
  public:
-  Explorer(const Program& program, MemoryModel model)
+  Explorer(const Program& program, MemoryModel model, bool reduce)
       : program_(program),
         model_(model),
+        reduce_(reduce),
         count_(static_cast<int>(program.threads.size())),
         memory_(model, count_, this),
         threads_(count_) {
@@ -123,6 +124,7 @@ class Explorer : public ModelMemory::Host {
 
   const Program& program_;
   const MemoryModel model_;
+  const bool reduce_;  // follow once what comes to the same
   const int count_;
   ModelMemory memory_;
   std::vector<Thread> threads_;
@@ -318,7 +320,7 @@ int Explorer::Decide() {
       // Whoever runs goes on first: that is one switch of stacks less.
       const int thread = (running_ + i) % count_;
       if (CanRun(thread)) {
-        if (IsPrivate(thread)) {
+        if (reduce_ && IsPrivate(thread)) {
           ++steps_;
           return thread;
         }
@@ -331,14 +333,14 @@ int Explorer::Decide() {
     if (count == 0) Fail("every thread that has not ended waits");
     if (steps_ == kMostSteps) Fail("no end");
     if (failed_) break;
-    if (decided_ == decisions_.size() && random_ == nullptr) {
+    if (decided_ == decisions_.size() && random_ == nullptr && reduce_) {
       const uint64_t state = State();
-      if (known_.count(state) != 0) {
-        decisions_.push_back({1, 0, 0, true, state});
+      const bool met = known_.count(state) != 0;
+      decisions_.push_back({met ? 1 : count, 0, 0, true, state});
+      if (met) {
         end_ = End::kMet;
         break;
       }
-      decisions_.push_back({count, 0, 0, true, state});
     }
     const int option = options[Choose(count)];
     if (option >= 0) {
@@ -438,12 +440,16 @@ std::ostream& operator<<(std::ostream& out, const Report& report) {
 
 Report ExploreAll(const Program& program, MemoryModel model,
                   uint64_t most_executions) {
-  return Explorer(program, model).All(most_executions);
+  return Explorer(program, model, true).All(most_executions);
+}
+
+Report ExploreAllUnreduced(const Program& program, MemoryModel model) {
+  return Explorer(program, model, false).All(UINT64_MAX);
 }
 
 Report ExploreRandom(const Program& program, MemoryModel model, uint64_t seed,
                      uint64_t executions) {
-  return Explorer(program, model).Random(seed, executions);
+  return Explorer(program, model, true).Random(seed, executions);
 }
 
 void Check(bool good, const char* what) {

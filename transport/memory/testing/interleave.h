@@ -85,6 +85,9 @@ std::ostream& operator<<(std::ostream& out, const Report& report);
 Report ExploreAll(const Program& program, MemoryModel model,
                   uint64_t most_executions = 20 * 1000 * 1000);
 
+// The same without leaving anything out: to check the above against.
+Report ExploreAllUnreduced(const Program& program, MemoryModel model);
+
 // So many executions with decisions by chance.
 Report ExploreRandom(const Program& program, MemoryModel model, uint64_t seed,
                      uint64_t executions);

@@ -152,7 +152,8 @@ class ModelRing {
       return Found::kPadding;
     }
     Check(taken_ < units_.size(), "a record too many");
-    Check(bytes == units_[taken_] * memory::kUnitBytes, "another record's size");
+    Check(bytes == units_[taken_] * memory::kUnitBytes,
+          "another record's size");
     const uint8_t* from = consumer_.data();
     for (uint64_t at = 0; at < bytes; at += memory::kUnitBytes) {
       if (at != 0) {
