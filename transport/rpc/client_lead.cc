@@ -8,6 +8,7 @@
 #include "transport/platform/clock.h"
 #include "transport/platform/cpu.h"
 #include "transport/rpc/client_connection.h"
+#include "transport/rpc/patience.h"
 #include "transport/rpc/status_wire.h"
 
 namespace shmrpc {
@@ -155,6 +156,9 @@ void ClientConnection::Lead(ClientWait* wait) {
   // the server may need.
   int rounds =
       wait->call->rang.exchange(false, std::memory_order_relaxed) ? kRounds : 0;
+  const int most_rounds =
+      kRounds +
+      ExtraRounds(wait->call->sent_bytes.load(std::memory_order_relaxed));
   int naps = 0;
   for (;;) {
     // Read before the ring is emptied: what was sent before the end counts.
@@ -178,7 +182,7 @@ void ClientConnection::Lead(ClientWait* wait) {
       if (Ready(*wait)) return;
     }
     if (progress) rounds = naps = 0;
-    if (rounds == kRounds) {
+    if (rounds == most_rounds) {
       if (!Sleep(wait, &naps)) return;
       continue;
     }

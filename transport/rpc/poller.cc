@@ -6,6 +6,7 @@
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/cpu.h"
+#include "transport/rpc/patience.h"
 #include "transport/rpc/status_wire.h"
 
 namespace shmrpc {
@@ -140,7 +141,7 @@ Poller::End Poller::Lead(uint64_t lead) {
       rounds = rang ? kRounds : 0;
       continue;
     }
-    if (rounds < kRounds) {
+    if (rounds < kRounds + ExtraRounds(last_bytes_)) {
       if (++rounds <= kBusyRounds) {
         PollRound();
       } else {
@@ -154,6 +155,7 @@ Poller::End Poller::Lead(uint64_t lead) {
       continue;
     }
     threads_.StopTicking();  // no calls, no tick
+    core_->messages.TidyUp();
     threads_.ReleaseLead();
     return End::kIdle;
   }
@@ -222,6 +224,7 @@ bool Poller::DrainOne(uint64_t* lead, Polled* polled, bool* progress,
   link::Frame frame;
   for (int i = 0; i < kFramesPerTurn && connection->link().Next(&frame); ++i) {
     *progress = true;
+    last_bytes_ = 0;
     if (polled->parked) {
       connection->link().Unpark();
       polled->parked = false;
@@ -258,6 +261,7 @@ bool Poller::Execute(uint64_t* lead, std::unique_ptr<ServerCall> call,
   }
   threads_.EnterHandler(lead);
   call->Run();
+  const uint64_t message_bytes = call->message_bytes();
   if (call->response_bytes() > kLongReplyBytes) {
     Finish(std::move(call), rang);
   }
@@ -267,6 +271,7 @@ bool Poller::Execute(uint64_t* lead, std::unique_ptr<ServerCall> call,
     if (call != nullptr) Finish(std::move(call), nullptr);
     return false;
   }
+  last_bytes_ = message_bytes;
   // Before the reply: the client's next request must not ring.
   if (marked) link->Unpark();
   if (call != nullptr) Finish(std::move(call), rang);
@@ -278,7 +283,8 @@ void Poller::RunAway(std::unique_ptr<ServerCall> call) {
   const int64_t start_ns = platform::MonotonicNowNs();
   call->Run();
   if (!method->streams()) {
-    method->NoteRun(platform::MonotonicNowNs() - start_ns);
+    method->NoteRun(platform::MonotonicNowNs() - start_ns,
+                    call->message_bytes());
   }
   // Before a short reply: who gets it may count on this thread. After a long
   // one: nobody would poll if the leader counted on it meanwhile.

@@ -96,6 +96,8 @@ class Poller {
 
   std::vector<std::unique_ptr<Polled>> polled_;  // the leader's
   uint64_t seen_version_ = 0;                    // the leader's
+  // The leader's: of the last call's messages, 0 if others do its work.
+  uint64_t last_bytes_ = 0;
 
   absl::Mutex mutex_;
   std::vector<std::shared_ptr<ServerConnection>> connections_

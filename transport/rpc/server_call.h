@@ -29,6 +29,7 @@
 #include "shmrpc/server_context.h"
 #include "shmrpc/status.h"
 #include "transport/link/frame.h"
+#include "transport/rpc/message_store.h"
 #include "transport/rpc/method_table.h"
 #include "transport/rpc/server_call_state.h"
 #include "transport/rpc/server_stream.h"
@@ -104,9 +105,15 @@ class ServerCall final : public ServerCallState {
   const std::string& initial_metadata() const;
   // Known after Run.
   uint64_t response_bytes() const { return response_bytes_; }
+  // Of request and response together.
+  uint64_t message_bytes() const { return request_bytes_ + produced_bytes_; }
 
  private:
   Status TakeRequest(const link::Frame& frame, int max_receive_bytes);
+  // The messages of the call: its own from last time, stored ones, new ones.
+  void MakeMessages();
+  // Clears them, and stores those that may hold much memory.
+  void KeepMessages();
   Status TakeFirstMessage(const link::Frame& frame);
   bool ParseBlock();
   void GiveBackBlock();
@@ -116,9 +123,9 @@ class ServerCall final : public ServerCallState {
   std::shared_ptr<CancelGroup> TakeGroup() ABSL_LOCKS_EXCLUDED(group_mutex_);
 
   ServedMethod* const method_;
-  std::unique_ptr<google::protobuf::MessageLite> request_;
-  std::unique_ptr<google::protobuf::MessageLite> response_;
-  uint64_t used_bytes_ = 0;  // most that passed through the two
+  MessagePair messages_;
+  uint64_t request_bytes_ = 0;
+  uint64_t produced_bytes_ = 0;  // by the handler, sent or not
 
   std::shared_ptr<ServerConnection> connection_;
   uint32_t call_id_ = 0;

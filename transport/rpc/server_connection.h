@@ -25,6 +25,7 @@
 #include "transport/link/accept.h"
 #include "transport/link/connection.h"
 #include "transport/platform/process.h"
+#include "transport/rpc/message_store.h"
 #include "transport/rpc/method_table.h"
 #include "transport/rpc/server_call.h"
 
@@ -38,6 +39,7 @@ class ServerCore {
   int max_receive_bytes = 0;  // -1: no limit
   int max_send_bytes = 0;     // -1: no limit
   std::string address;        // of the first port, for peer()
+  MessageStore messages;
 
   // A call that begins before Drain is waited for, one after it is refused.
   bool BeginCall();
