@@ -25,16 +25,15 @@ bool Review(MessagePair* pair, uint64_t passed_bytes) {
   // It takes a look at every field, so not at each use. A message of the same
   // length but another shape may hold more; that is noticed when it is due.
   if (due || passed_bytes > pair->measured_for_bytes) {
-    pair->measured_for_bytes =
-        std::max(pair->measured_for_bytes, passed_bytes);
+    pair->measured_for_bytes = std::max(pair->measured_for_bytes, passed_bytes);
     pair->held_bytes = std::max(
         SpaceOf(*pair->request) + SpaceOf(*pair->response),
         // At least what was needed at some time, which lite types still hold.
         pair->measured_for_bytes);
   }
   if (!due) return true;
-  const bool worth_it =
-      pair->held_bytes / 4 <= std::max(pair->most_bytes, kSmallMessageBytes / 4);
+  const bool worth_it = pair->held_bytes / 4 <=
+                        std::max(pair->most_bytes, kSmallMessageBytes / 4);
   pair->uses = 0;
   pair->most_bytes = 0;
   return worth_it;

@@ -1,9 +1,9 @@
 // How much longer than usual to poll for what follows a long message.
 //
-// The other side reads, copies and writes about as many bytes before it goes on,
-// which takes longer than anybody polls otherwise; so each call would put both
-// sides to sleep. Beyond some MiB that makes no difference to the call, and
-// polling would only burn the core.
+// The other side reads, copies and writes about as many bytes before it goes
+// on, which takes longer than anybody polls otherwise; so each call would put
+// both sides to sleep. Beyond some MiB that makes no difference to the call,
+// and polling would only burn the core.
 
 #ifndef SHMRPC_TRANSPORT_RPC_PATIENCE_H_
 #define SHMRPC_TRANSPORT_RPC_PATIENCE_H_

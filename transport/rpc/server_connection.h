@@ -117,6 +117,9 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   void Bind(const link::Frame& frame);
   std::unique_ptr<ServerCall> Open(const link::Frame& frame)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // null: there is none of that method.
+  std::unique_ptr<ServerCall> TakeSpare(ServedMethod* method)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Message(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
   void Credit(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel(uint32_t call_id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -136,7 +139,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   absl::Mutex mutex_;
   // Those that have not ended.
   absl::flat_hash_map<uint32_t, ServerCall*> calls_ ABSL_GUARDED_BY(mutex_);
-  // Finished ones, for the next calls.
+  // Finished ones, for the next calls; the last used at the back.
   std::vector<std::unique_ptr<ServerCall>> spare_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<platform::DeathWatch> watch_;
