@@ -70,6 +70,8 @@ struct ClientCall {
   uint32_t id = 0;
   // A frame sent since the last lead woke a sleeping server. Relaxed: advice.
   std::atomic<bool> rang{false};
+  // Of the last message sent. Relaxed: advice.
+  std::atomic<uint64_t> sent_bytes{0};
 
   std::atomic<State> state{State::kOpen};
   // Written by the ender.

@@ -154,6 +154,7 @@ absl::Status ClientConnection::Open(
     open.deadline_ns = call->deadline_ns;
     open.metadata = metadata;
     open.message_bytes = message_bytes;
+    call->sent_bytes.store(message_bytes, std::memory_order_relaxed);
     bool rang = false;
     sent = SendWith(link_.connection.get(), open, message, &rang);
     // Relaxed: advice.
@@ -342,6 +343,7 @@ bool ClientConnection::SendMessage(ClientCall* call,
   frame.last = last;
   frame.call_id = call->id;
   frame.message_bytes = message_bytes;
+  call->sent_bytes.store(message_bytes, std::memory_order_relaxed);
   bool rang = false;
   const absl::Status sent =
       SendWith(link_.connection.get(), frame, message, &rang);

@@ -8,6 +8,7 @@
 #include "transport/platform/clock.h"
 #include "transport/platform/cpu.h"
 #include "transport/rpc/client_connection.h"
+#include "transport/rpc/patience.h"
 #include "transport/rpc/status_wire.h"
 
 namespace shmrpc {
@@ -180,6 +181,8 @@ void ClientConnection::Lead(ClientWait* wait) {
   ClientCall* const call = wait->call;
   link::Frame frame;
   int rounds = 0;
+  const int most_rounds =
+      kRounds + ExtraRounds(call->sent_bytes.load(std::memory_order_relaxed));
   int naps = 0;
   // Who had to wake the server gives the core away from the first look on: the
   // server may need this one. Not asleep at once: the server would find it so,
@@ -211,7 +214,7 @@ void ClientConnection::Lead(ClientWait* wait) {
       if (Ready(*wait)) return;
     }
     if (taken > 0) rounds = naps = 0;
-    if (rounds == kRounds) {
+    if (rounds >= most_rounds) {
       if (!Sleep(wait, &naps)) return;
     } else if (++rounds > kBusyRounds) {
       platform::YieldThread();

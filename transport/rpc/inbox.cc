@@ -16,18 +16,21 @@ bool KeepMessage(const link::Frame& frame, ArrivedMessage* message) {
     message->block = frame.block;
     return true;
   }
-  message->bytes.resize(frame.message_bytes);
-  if (message->bytes.empty()) return true;
+  // Not make_unique, which would write zeros first.
+  message->bytes.reset(new uint8_t[frame.message_bytes]);
   return platform::Guarded(*frame.view, [&] {
-    memcpy(&message->bytes[0], frame.message, message->bytes.size());
+    memcpy(message->bytes.get(), frame.message, frame.message_bytes);
   });
 }
 
 ParseResult ParseArrived(const ArrivedMessage& arrived, link::Connection* link,
                          MessageLite* message) {
   if (arrived.block_view == nullptr) {
-    return message->ParseFromString(arrived.bytes) ? ParseResult::kParsed
-                                                   : ParseResult::kMalformed;
+    // At most a record's length.
+    return message->ParseFromArray(arrived.bytes.get(),
+                                   static_cast<int>(arrived.size_bytes))
+               ? ParseResult::kParsed
+               : ParseResult::kMalformed;
   }
   const ParseResult result = ParseMessage(
       *arrived.block_view, arrived.block_data, arrived.size_bytes, message);

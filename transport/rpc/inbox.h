@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,7 +29,7 @@ namespace internal {
 // A private copy of a small message, or the block that a large one lies in.
 struct ArrivedMessage {
   uint64_t size_bytes = 0;
-  std::string bytes;
+  std::unique_ptr<uint8_t[]> bytes;
   std::shared_ptr<platform::View> block_view;  // null: `bytes` has it
   const uint8_t* block_data = nullptr;
   uint32_t block = 0;

@@ -99,7 +99,7 @@ TEST_F(InboxTest, LargeMessageStaysInItsBlockUntilParsed) {
   ArrivedMessage kept;
   ASSERT_TRUE(KeepMessage(Arrive(sent.SerializeAsString(), "meta"), &kept));
   EXPECT_EQ(kept.size_bytes, sent.ByteSizeLong());
-  EXPECT_TRUE(kept.bytes.empty());
+  EXPECT_EQ(kept.bytes, nullptr);
   EXPECT_EQ(LentBlocks(), 1u);
   BytesValue got;
   EXPECT_EQ(ParseArrived(kept, &pair_.server(), &got), ParseResult::kParsed);

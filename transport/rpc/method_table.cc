@@ -1,5 +1,6 @@
 #include "transport/rpc/method_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -12,6 +13,11 @@ namespace {
 // A method whose handler took at most this is run by the polling thread.
 // Handing it to another one costs two wake-ups, about as much.
 constexpr int64_t kFastRunNs = 50 * 1000;
+// Long messages may take longer: another thread, woken beside the two that
+// copy, costs more than it relieves. Up to half a tick, so that nobody takes
+// the lead over meanwhile.
+constexpr uint64_t kFastBytesPerNs = 16;
+constexpr int64_t kLongestFastRunNs = 500 * 1000;
 constexpr int kFastRunsNeeded = 3;
 
 bool MakesNone(google::protobuf::MessageLite* made) {
@@ -30,8 +36,10 @@ bool ServedMethod::fast() const {
   return fast_runs_.load(std::memory_order_relaxed) >= kFastRunsNeeded;
 }
 
-void ServedMethod::NoteRun(int64_t duration_ns) {
-  if (duration_ns > kFastRunNs) {
+void ServedMethod::NoteRun(int64_t duration_ns, uint64_t message_bytes) {
+  const int64_t copies_ns = static_cast<int64_t>(
+      std::min<uint64_t>(message_bytes, INT64_MAX / 2) / kFastBytesPerNs);
+  if (duration_ns > std::min(kFastRunNs + copies_ns, kLongestFastRunNs)) {
     fast_runs_.store(0, std::memory_order_relaxed);
   } else if (!fast()) {
     fast_runs_.fetch_add(1, std::memory_order_relaxed);

@@ -34,18 +34,23 @@ class ServedMethod {
   bool streams() const { return requests_stream_ || responses_stream_; }
 
   // May a polling thread run the handler itself? Once the last few runs were
-  // fast, until one was not; never where messages stream, since such a handler
-  // waits for its client and is not noted. Any thread; a stale answer costs a
-  // hop or a tick.
+  // fast for the length of their messages, until one was not; never where
+  // messages stream, since such a handler waits for its client and is not
+  // noted. Any thread; a stale answer costs a hop or a tick.
   bool fast() const;
-  void NoteRun(int64_t duration_ns);
-  void NoteSlow() { NoteRun(INT64_MAX); }
+  // `message_bytes`: of request and response together.
+  void NoteRun(int64_t duration_ns, uint64_t message_bytes);
+  void NoteSlow() { NoteRun(INT64_MAX, 0); }
+
+  // How many pairs of its messages the server's MessageStore has.
+  std::atomic<int>& stored() { return stored_; }
 
  private:
   const MethodHandler* const handler_;
   const bool requests_stream_;
   const bool responses_stream_;
   std::atomic<int> fast_runs_{0};  // in a row
+  std::atomic<int> stored_{0};
 };
 
 class MethodTable {

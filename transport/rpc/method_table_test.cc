@@ -58,25 +58,37 @@ TEST(MethodTable, MethodAddedTwiceIsAnErrorThatNamesIt) {
 
 TEST_F(Method, IsNotFastBeforeItHasProvedIt) {
   EXPECT_FALSE(method_.fast());
-  method_.NoteRun(1000);
-  method_.NoteRun(1000);
+  method_.NoteRun(1000, 0);
+  method_.NoteRun(1000, 0);
   EXPECT_FALSE(method_.fast());
-  method_.NoteRun(1000);
+  method_.NoteRun(1000, 0);
   EXPECT_TRUE(method_.fast());
 }
 
 TEST_F(Method, OneSlowRunMakesItProveItselfAgain) {
-  for (int i = 0; i < 100; ++i) method_.NoteRun(1000);
-  method_.NoteRun(1000000);
+  for (int i = 0; i < 100; ++i) method_.NoteRun(1000, 0);
+  method_.NoteRun(1000000, 0);
   EXPECT_FALSE(method_.fast());
-  for (int i = 0; i < 3; ++i) method_.NoteRun(1000);
+  for (int i = 0; i < 3; ++i) method_.NoteRun(1000, 0);
   EXPECT_TRUE(method_.fast());
   method_.NoteSlow();
   EXPECT_FALSE(method_.fast());
 }
 
 TEST_F(Method, SlowMethodStaysSlow) {
-  for (int i = 0; i < 100; ++i) method_.NoteRun(51 * 1000);
+  for (int i = 0; i < 100; ++i) method_.NoteRun(51 * 1000, 0);
+  EXPECT_FALSE(method_.fast());
+}
+
+TEST_F(Method, LongMessagesMayTakeLonger) {
+  for (int i = 0; i < 3; ++i) method_.NoteRun(100 * 1000, 2 << 20);
+  EXPECT_TRUE(method_.fast());
+  method_.NoteRun(300 * 1000, 2 << 20);
+  EXPECT_FALSE(method_.fast());
+}
+
+TEST_F(Method, NothingThatTakesATickIsFast) {
+  for (int i = 0; i < 3; ++i) method_.NoteRun(1000 * 1000, UINT64_MAX);
   EXPECT_FALSE(method_.fast());
 }
 
@@ -85,13 +97,13 @@ TEST_F(Method, ManyThreadsTakeNoteAtOnce) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 10000; ++i) {
-        method_.NoteRun(i % 100 == 0 ? 1000000 : 1000);
+        method_.NoteRun(i % 100 == 0 ? 1000000 : 1000, 0);
         method_.fast();
       }
     });
   }
   for (std::thread& t : threads) t.join();
-  for (int i = 0; i < 3; ++i) method_.NoteRun(1000);
+  for (int i = 0; i < 3; ++i) method_.NoteRun(1000, 0);
   EXPECT_TRUE(method_.fast());
 }
 

@@ -6,6 +6,7 @@
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/cpu.h"
+#include "transport/rpc/patience.h"
 #include "transport/rpc/status_wire.h"
 
 namespace shmrpc {
@@ -159,13 +160,14 @@ Poller::Polling Poller::Poll(Leading* leading) {
       // Who had to wake a client gives the core away from the first look on:
       // see client_lead.cc.
       rounds = leading->rang ? kBusyRounds : 0;
-    } else if (rounds < kRounds) {
+    } else if (rounds < kRounds + ExtraRounds(last_bytes_)) {
       Linger(++rounds);
     } else if (ParkAll()) {
       scan = true;
       rounds = 0;
     } else {
       threads_.StopTicking();  // no calls, no tick
+      core_->messages.TidyUp();
       if (turn == nullptr) {
         threads_.ReleaseLead();  // this thread looks once more
       } else {
@@ -286,6 +288,7 @@ bool Poller::DrainOne(Leading* leading, Polled* polled) {
   link::Frame frame;
   for (int i = 0; i < kFramesPerTurn && connection->link().Next(&frame); ++i) {
     leading->progress = true;
+    last_bytes_ = 0;
     if (polled->parked) {
       connection->link().Unpark();
       polled->parked = false;
@@ -324,6 +327,7 @@ bool Poller::Execute(Leading* leading, std::unique_ptr<ServerCall> call) {
   }
   threads_.EnterHandler(&leading->lead);
   call->Run();
+  const uint64_t message_bytes = call->message_bytes();
   if (call->response_bytes() > kLongReplyBytes) {
     Finish(std::move(call), &leading->rang);
   }
@@ -333,6 +337,7 @@ bool Poller::Execute(Leading* leading, std::unique_ptr<ServerCall> call) {
     if (call != nullptr) Finish(std::move(call), nullptr);
     return false;
   }
+  last_bytes_ = message_bytes;
   // Before the reply: the client's next request must not ring.
   if (marked) link->Unpark();
   if (call != nullptr) Finish(std::move(call), &leading->rang);
@@ -356,7 +361,8 @@ void Poller::RunAway(std::unique_ptr<ServerCall> call) {
   if (call->stream() != nullptr) {
     lead = call->stream()->turn()->lead;
   } else {
-    method->NoteRun(platform::MonotonicNowNs() - start_ns);
+    method->NoteRun(platform::MonotonicNowNs() - start_ns,
+                    call->message_bytes());
   }
   // Before a short reply: who gets it may count on this thread. After a long
   // one: nobody would poll if the leader counted on it meanwhile.

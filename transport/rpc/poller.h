@@ -124,6 +124,8 @@ class Poller final : public HandlerPolling {
   size_t turn_of_ = 0;  // whose turn it is, in polled_
   uint64_t seen_version_ = 0;
   std::unique_ptr<ServerCall> passed_on_;
+  // Of the last call's messages, 0 if others do its work.
+  uint64_t last_bytes_ = 0;
 
   // No handler leads before.
   std::atomic<int64_t> borrow_after_ns_{0};

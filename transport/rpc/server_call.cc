@@ -1,6 +1,5 @@
 #include "transport/rpc/server_call.h"
 
-#include <algorithm>
 #include <exception>
 #include <limits>
 #include <utility>
@@ -18,9 +17,6 @@
 namespace shmrpc {
 namespace internal {
 namespace {
-
-// Messages that held more are not kept for the next call.
-constexpr uint64_t kMaxKeptBytes = 1 << 20;
 
 Status HandlerThrew(const MethodHandler& handler, const char* what) {
   SHMRPC_LOG(kError) << "handler of " << handler.name() << " threw" << what;
@@ -50,28 +46,48 @@ void ServerCall::Start(std::shared_ptr<ServerConnection> connection,
   }
 }
 
-std::shared_ptr<ServerConnection> ServerCall::LeaveConnection() {
+bool ServerCall::Reset(std::shared_ptr<ServerConnection>* connection) {
   stream_.reset();  // gives unread blocks back
-  return std::move(connection_);
-}
-
-bool ServerCall::Reset() {
   // Such a call has cost a thread: another allocation is nothing to that.
-  if (request_ == nullptr || response_ == nullptr ||
-      used_bytes_ > kMaxKeptBytes) {
-    return false;
-  }
+  const bool reusable =
+      messages_.request != nullptr && messages_.response != nullptr;
+  if (reusable) KeepMessages();
+  *connection = std::move(connection_);
+  if (!reusable) return false;
   client_metadata_.clear();
   if (!status_.ok()) status_ = Status();
   response_bytes_ = 0;
+  request_bytes_ = 0;
+  produced_bytes_ = 0;
   initial_metadata_.clear();
   trailing_metadata_.clear();
   metadata_complaint_.clear();
   block_view_.reset();
   returned_block_ = 0;
-  request_->Clear();
-  response_->Clear();
   return true;
+}
+
+void ServerCall::MakeMessages() {
+  // Relaxed: a hint.
+  if (method_->stored().load(std::memory_order_relaxed) != 0 &&
+      !method_->responses_stream()) {
+    connection_->core().messages.Take(method_, &messages_);
+  }
+  if (messages_.request != nullptr) return;
+  messages_.request.reset(method_->handler().NewRequest());
+  if (!method_->responses_stream()) {
+    messages_.response.reset(method_->handler().NewResponse());
+  }
+}
+
+void ServerCall::KeepMessages() {
+  messages_.request->Clear();
+  messages_.response->Clear();
+  if (messages_.held_bytes == 0 && message_bytes() <= kSmallMessageBytes) {
+    return;
+  }
+  connection_->core().messages.Keep(method_, std::exchange(messages_, {}),
+                                    message_bytes());
 }
 
 Status ServerCall::TakeOpen(const link::Frame& frame, int max_receive_bytes) {
@@ -96,7 +112,7 @@ Status ServerCall::TakeOpen(const link::Frame& frame, int max_receive_bytes) {
 
 Status ServerCall::TakeFirstMessage(const link::Frame& frame) {
   if (!method_->responses_stream()) {
-    response_.reset(method_->handler().NewResponse());
+    messages_.response.reset(method_->handler().NewResponse());
   }
   if (!frame.has_message()) {
     if (frame.last()) stream_->Deliver(nullptr, true).IgnoreError();
@@ -125,13 +141,8 @@ Status ServerCall::TakeRequest(const link::Frame& frame,
       frame.message_bytes > static_cast<uint64_t>(max_receive_bytes)) {
     return ReceivedTooLarge(frame.message_bytes, max_receive_bytes);
   }
-  if (request_ == nullptr) {
-    request_.reset(method_->handler().NewRequest());
-    if (!method_->responses_stream()) {
-      response_.reset(method_->handler().NewResponse());
-    }
-  }
-  used_bytes_ = std::max(used_bytes_, frame.message_bytes);
+  MakeMessages();
+  request_bytes_ = frame.message_bytes;
   if (frame.in_block()) {
     block_view_ = frame.block_view;
     block_data_ = frame.message;
@@ -139,7 +150,7 @@ Status ServerCall::TakeRequest(const link::Frame& frame,
     return Status();
   }
   switch (ParseMessage(*frame.view, frame.message, frame.message_bytes,
-                       request_.get())) {
+                       messages_.request.get())) {
     case ParseResult::kParsed:
       return Status();
     case ParseResult::kMalformed:
@@ -152,8 +163,8 @@ Status ServerCall::TakeRequest(const link::Frame& frame,
 }
 
 bool ServerCall::ParseBlock() {
-  const ParseResult result =
-      ParseMessage(*block_view_, block_data_, block_bytes_, request_.get());
+  const ParseResult result = ParseMessage(
+      *block_view_, block_data_, block_bytes_, messages_.request.get());
   block_view_.reset();
   if (result == ParseResult::kFaulted) {
     connection_->link().Fail(absl::DataLossError("a payload's memory is gone"));
@@ -184,8 +195,8 @@ void ServerCall::Run() {
   ServerContextAccess::Bind(&context, this, deadline_ns_);
   context_ = &context;
   try {
-    status_ =
-        handler.Run(&context, request_.get(), response_.get(), stream_.get());
+    status_ = handler.Run(&context, messages_.request.get(),
+                          messages_.response.get(), stream_.get());
   } catch (const std::exception& e) {
     status_ = HandlerThrew(handler, absl::StrCat(": ", e.what()).c_str());
   } catch (...) {
@@ -194,8 +205,9 @@ void ServerCall::Run() {
   context_ = nullptr;
   ServerContextAccess::TakeMetadata(&context, &initial_metadata_,
                                     &trailing_metadata_, &metadata_complaint_);
-  if (status_.ok() && response_ != nullptr) {
-    response_bytes_ = response_->ByteSizeLong();
+  if (messages_.response != nullptr) {
+    produced_bytes_ = messages_.response->ByteSizeLong();
+    if (status_.ok()) response_bytes_ = produced_bytes_;
   }
 }
 
@@ -306,13 +318,12 @@ void ServerCall::Reply(int max_send_bytes, bool* rang) {
     const absl::Status sent = link.Send(first, rang);
     if (absl::IsResourceExhausted(sent)) status = CallStatus(sent);
   }
-  if (!status.ok() || response_ == nullptr ||
+  if (!status.ok() || messages_.response == nullptr ||
       trailing_metadata_.size() > memory::kMaxMetadataBytes) {
     connection_->SendClose(call_id_, status, trailing_metadata_,
                            returned_block_, rang);
     return;
   }
-  used_bytes_ = std::max(used_bytes_, response_bytes_);
   link::OutgoingFrame close;
   close.kind = memory::kFrameClose;
   close.has_message = true;
@@ -321,7 +332,7 @@ void ServerCall::Reply(int max_send_bytes, bool* rang) {
   close.returned_block = returned_block_;
   close.metadata = trailing_metadata_;
   close.message_bytes = response_bytes_;
-  const google::protobuf::MessageLite& response = *response_;
+  const google::protobuf::MessageLite& response = *messages_.response;
   const absl::Status sent = link.Send(
       close, [&](uint8_t* to) { WriteMessage(response, to); }, rang);
   // No memory for the response: that is the call's status then. A broken

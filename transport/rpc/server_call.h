@@ -29,6 +29,7 @@
 #include "shmrpc/server_context.h"
 #include "shmrpc/status.h"
 #include "transport/link/frame.h"
+#include "transport/rpc/message_store.h"
 #include "transport/rpc/method_table.h"
 #include "transport/rpc/server_call_state.h"
 #include "transport/rpc/server_stream.h"
@@ -50,15 +51,13 @@ class ServerCall final : public ServerCallState {
   ServerCall(const ServerCall&) = delete;
   ServerCall& operator=(const ServerCall&) = delete;
 
-  // Makes it a call, new or once more. `connection` is held until
-  // LeaveConnection.
+  // Makes it a call, new or once more. `connection` is held until Reset.
   void Start(std::shared_ptr<ServerConnection> connection, uint32_t call_id,
              int64_t deadline_ns);
 
-  // The connection, which it then has no more; before Reset.
-  std::shared_ptr<ServerConnection> LeaveConnection();
-  // Forgets the call. False: it cannot be used again.
-  bool Reset();
+  // Forgets the call, and hands its connection over. False: it cannot be used
+  // again.
+  bool Reset(std::shared_ptr<ServerConnection>* connection);
 
   // Takes metadata and request of an open frame. An error is the call's status.
   Status TakeOpen(const link::Frame& frame, int max_receive_bytes);
@@ -107,9 +106,15 @@ class ServerCall final : public ServerCallState {
   const std::string& initial_metadata() const;
   // Known after Run.
   uint64_t response_bytes() const { return response_bytes_; }
+  // Of request and response together.
+  uint64_t message_bytes() const { return request_bytes_ + produced_bytes_; }
 
  private:
   Status TakeRequest(const link::Frame& frame, int max_receive_bytes);
+  // The messages of the call: its own from last time, stored ones, new ones.
+  void MakeMessages();
+  // Clears them, and stores those that may hold much memory.
+  void KeepMessages();
   Status TakeFirstMessage(const link::Frame& frame);
   bool ParseBlock();
   void GiveBackBlock();
@@ -119,9 +124,9 @@ class ServerCall final : public ServerCallState {
   std::shared_ptr<CancelGroup> TakeGroup() ABSL_LOCKS_EXCLUDED(group_mutex_);
 
   ServedMethod* const method_;
-  std::unique_ptr<google::protobuf::MessageLite> request_;
-  std::unique_ptr<google::protobuf::MessageLite> response_;
-  uint64_t used_bytes_ = 0;  // most that passed through the two
+  MessagePair messages_;
+  uint64_t request_bytes_ = 0;
+  uint64_t produced_bytes_ = 0;  // by the handler, sent or not
 
   std::shared_ptr<ServerConnection> connection_;
   uint32_t call_id_ = 0;

@@ -1,6 +1,7 @@
 #include "transport/rpc/server_connection.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -17,7 +18,7 @@ namespace {
 
 constexpr int64_t kCenturyNs = 100ll * 365 * 24 * 3600 * 1000000000;
 constexpr uint32_t kMaxMethodNameBytes = 4096;
-constexpr size_t kMaxSpare = 4;
+constexpr size_t kMaxSpare = 8;
 
 }  // namespace
 
@@ -151,12 +152,8 @@ std::unique_ptr<ServerCall> ServerConnection::Open(const link::Frame& frame) {
     absl::MutexLock lock(&mutex_);
     too_many = calls_.size() >= kMaxCalls;
     if (method != nullptr && !too_many) {
-      if (!spare_.empty() && spare_.back()->method() == method) {
-        call = std::move(spare_.back());
-        spare_.pop_back();
-      } else {
-        call = absl::make_unique<ServerCall>(method);
-      }
+      call = TakeSpare(method);
+      if (call == nullptr) call = absl::make_unique<ServerCall>(method);
       // Complete before others can find it.
       call->Start(shared_from_this(), call_id, deadline_ns);
       if (!calls_.Insert(call_id, call.get())) {
@@ -308,10 +305,26 @@ void ServerConnection::SendClose(uint32_t call_id, const Status& status,
 void ServerConnection::Finish(std::unique_ptr<ServerCall> call) {
   // Clears messages, and may drop the last reference to this when `self` goes:
   // not under the lock.
-  const std::shared_ptr<ServerConnection> self = call->LeaveConnection();
-  if (!call->Reset()) return;
+  std::shared_ptr<ServerConnection> self;
+  if (!call->Reset(&self)) return;
+  std::unique_ptr<ServerCall> dropped;
   absl::MutexLock lock(&mutex_);
-  if (spare_.size() < kMaxSpare) spare_.push_back(std::move(call));
+  if (spare_.size() == kMaxSpare) {
+    dropped = std::move(spare_.front());
+    spare_.erase(spare_.begin());
+  }
+  spare_.push_back(std::move(call));
+}
+
+std::unique_ptr<ServerCall> ServerConnection::TakeSpare(ServedMethod* method) {
+  std::unique_ptr<ServerCall> call;
+  for (auto spare = spare_.rbegin(); spare != spare_.rend(); ++spare) {
+    if ((*spare)->method() != method) continue;
+    call = std::move(*spare);
+    spare_.erase(std::next(spare).base());
+    break;
+  }
+  return call;
 }
 
 void ServerConnection::EndAll(const Status& status) {

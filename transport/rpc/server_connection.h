@@ -25,6 +25,7 @@
 #include "transport/link/connection.h"
 #include "transport/platform/process.h"
 #include "transport/rpc/call_table.h"
+#include "transport/rpc/message_store.h"
 #include "transport/rpc/method_table.h"
 #include "transport/rpc/server_call.h"
 
@@ -40,6 +41,7 @@ class ServerCore {
   std::string address;        // of the first port, for peer()
   // Polls for handlers that wait; null: they sleep. Outlives the calls.
   HandlerPolling* polling = nullptr;
+  MessageStore messages;
 
   // A call that begins before Drain is waited for, one after it is refused.
   bool BeginCall();
@@ -117,6 +119,9 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   void Bind(const link::Frame& frame);
   std::unique_ptr<ServerCall> Open(const link::Frame& frame)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // null: there is none of that method.
+  std::unique_ptr<ServerCall> TakeSpare(ServedMethod* method)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Message(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
   void Credit(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
   void Cancel(uint32_t call_id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -136,7 +141,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   absl::Mutex mutex_;
   // Those that have not ended.
   CallTable<ServerCall> calls_ ABSL_GUARDED_BY(mutex_);
-  // Finished ones, for the next calls.
+  // Finished ones, for the next calls; the last used at the back.
   std::vector<std::unique_ptr<ServerCall>> spare_ ABSL_GUARDED_BY(mutex_);
 
   std::unique_ptr<platform::DeathWatch> watch_;
