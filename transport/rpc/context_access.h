@@ -72,13 +72,13 @@ class ClientContextAccess {
     context->peer_pid_ = pid;
   }
   // Both as they travelled; what cannot be parsed is as if it were not there.
-  static void SetInitial(ClientContext* context, std::string bytes) {
+  static void SetInitial(ClientContext* context, std::string&& bytes) {
     if (bytes.empty()) return;
     ClientContext::Extras& extras = context->MutableExtras();
     extras.initial_bytes = std::move(bytes);
     ToMap(extras.initial_bytes, &extras.initial_metadata);
   }
-  static void SetTrailing(ClientContext* context, std::string bytes) {
+  static void SetTrailing(ClientContext* context, std::string&& bytes) {
     if (bytes.empty()) return;
     ClientContext::Extras& extras = context->MutableExtras();
     extras.trailing_bytes = std::move(bytes);
