@@ -23,9 +23,9 @@
 //
 // Thread rule: any, except the destructor, which nobody may race; it ends the
 // thread's attempt and joins it. Ownership: connections outlive the connector
-// while calls hold them. After fork() a child's copy is dead: Get is
-// UNAVAILABLE, State is SHUTDOWN, the destructor leaves the parent's objects
-// alone.
+// while calls hold them; what is borrowed must be returned before. After fork()
+// a child's copy is dead: Get is UNAVAILABLE, Borrow null, State is SHUTDOWN,
+// the destructor leaves the parent's objects alone.
 
 #ifndef SHMRPC_TRANSPORT_RPC_CONNECTOR_H_
 #define SHMRPC_TRANSPORT_RPC_CONNECTOR_H_

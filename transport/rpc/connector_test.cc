@@ -174,6 +174,31 @@ TEST_F(ConnectorTest, GetConnectsOnceAndIsReady) {
   EXPECT_EQ(attempts_, 1);
 }
 
+TEST_F(ConnectorTest, BorrowedConnectionOutlivesItsLoss) {
+  Server server(address_);
+  const auto connector = NewConnector(Seldom());
+  EXPECT_EQ(connector->Borrow(), nullptr) << "nobody has connected yet";
+  std::weak_ptr<ClientConnection> first;
+  {
+    const auto got = Get(connector.get());
+    ASSERT_TRUE(got.ok()) << got.status();
+    first = *got;
+  }
+  ClientConnection* const borrowed = connector->Borrow();
+  EXPECT_EQ(borrowed, first.lock().get());
+  EXPECT_EQ(connector->Borrow(), borrowed);
+  connector->Return();
+  server.CloseConnections();
+  EXPECT_EQ(connector->Borrow(), nullptr) << "it is lost";
+  const auto second = Get(connector.get());
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(connector->Borrow(), second->get());
+  connector->Return();
+  EXPECT_FALSE(first.expired()) << "one that is borrowed";
+  connector->Return();
+  EXPECT_TRUE(first.expired());
+}
+
 TEST_F(ConnectorTest, OneThreadConnectsForAll) {
   const Server server(address_);
   Notification joined;

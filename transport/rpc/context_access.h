@@ -85,7 +85,11 @@ class ClientContextAccess {
     ToMap(extras.trailing_bytes, &extras.trailing_metadata);
   }
   static void SetOutcome(ClientContext* context, const Status& status) {
-    if (status.ok()) return;
+    if (!status.ok()) Describe(context, status);
+  }
+
+ private:
+  static void Describe(ClientContext* context, const Status& status) {
     std::string& error = context->MutableExtras().debug_error;
     error = context->peer();
     error += error.empty() ? "" : ": ";
