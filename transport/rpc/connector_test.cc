@@ -62,12 +62,22 @@ class Server {
 
   ~Server() { CloseConnections(); }
 
+  // The client may know of its connection earlier.
+  void AwaitConnection() {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &Server::HasConnection));
+  }
+
   void CloseConnections() {
     absl::MutexLock lock(&mutex_);
     for (const auto& connection : connections_) connection->Close();
   }
 
  private:
+  bool HasConnection() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !connections_.empty();
+  }
+
   std::unique_ptr<link::Lobby> lobby_;
   absl::Mutex mutex_;
   std::vector<std::unique_ptr<link::Connection>> connections_
@@ -188,6 +198,7 @@ TEST_F(ConnectorTest, BorrowedConnectionOutlivesItsLoss) {
   EXPECT_EQ(borrowed, first.lock().get());
   EXPECT_EQ(connector->Borrow(), borrowed);
   connector->Return();
+  server.AwaitConnection();
   server.CloseConnections();
   EXPECT_EQ(connector->Borrow(), nullptr) << "it is lost";
   const auto second = Get(connector.get());
