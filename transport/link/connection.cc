@@ -312,6 +312,10 @@ bool Connection::Next(Frame* frame, int polls) {
         word = consumer_.Peek();
       }
       fields.record_bytes = memory::RecordSize(word);
+      // The next line comes from the peer's cache, too: meanwhile the header.
+      if (fields.record_bytes > memory::kCacheLine) {
+        platform::Prefetch(consumer_.data() + memory::kCacheLine);
+      }
       fields.kind = memory::RecordKind(word);
       fields.flags = memory::RecordFlags(word);
       const bool pad = fields.kind == memory::kFramePad;

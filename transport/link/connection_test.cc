@@ -3,9 +3,11 @@
 
 #include "transport/link/connection.h"
 
+#include <climits>
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/base/config.h"
@@ -244,6 +246,30 @@ TEST(Connection, ClosingTellsThePeerOnceAndLetsItReadTheRest) {
   Frame got;
   EXPECT_TRUE(pair.server().Next(&got));
   EXPECT_TRUE(pair.server().status().ok());
+}
+
+TEST(Connection, NewsIsARecordOrTheEnd) {
+  ConnectionPair pair;
+  EXPECT_FALSE(pair.server().HasNews());
+  ASSERT_TRUE(pair.client().Send(Open(1)).ok());
+  EXPECT_TRUE(pair.server().HasNews());
+  EXPECT_TRUE(pair.server().HasNews()) << "a look takes nothing";
+  Frame got;
+  ASSERT_TRUE(pair.server().Next(&got));
+  EXPECT_FALSE(pair.server().HasNews());
+  pair.client().Close();
+  EXPECT_TRUE(pair.server().HasNews());
+}
+
+TEST(Connection, NextWithPollsAwaitsARecord) {
+  ConnectionPair pair;
+  Watchdog dog;
+  Frame got;
+  EXPECT_FALSE(pair.server().Next(&got, 3));
+  std::thread client([&] { EXPECT_TRUE(pair.client().Send(Open(1)).ok()); });
+  EXPECT_TRUE(pair.server().Next(&got, INT_MAX));
+  EXPECT_EQ(got.fields.call_id, 1u);
+  client.join();
 }
 
 TEST(Connection, FirstFailureSticks) {

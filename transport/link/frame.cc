@@ -13,40 +13,42 @@ using memory::kServerSide;
 
 struct KindRule {
   const char* name;
-  bool from_client;
-  bool from_server;
+  bool from[2];  // by memory::Side
   uint8_t allowed_flags;
 };
 
 // By kind.
 constexpr KindRule kRules[] = {
-    {"no", false, false, 0},
-    {"padding", false, false, 0},  // the ring's own
-    {"bind", true, false, memory::kFlagBlock},
-    {"open", true, false,
+    {"no", {false, false}, 0},
+    {"padding", {false, false}, 0},  // the ring's own
+    {"bind", {true, false}, memory::kFlagBlock},
+    {"open",
+     {true, false},
      memory::kFlagMessage | memory::kFlagBlock | memory::kFlagLast},
-    {"close", false, true, memory::kFlagMessage | memory::kFlagBlock},
-    {"cancel", true, false, 0},
-    {"segment", true, true, 0},
-    {"return", true, true, 0},
-    {"message", true, true,
+    {"close", {false, true}, memory::kFlagMessage | memory::kFlagBlock},
+    {"cancel", {true, false}, 0},
+    {"segment", {true, true}, 0},
+    {"return", {true, true}, 0},
+    {"message",
+     {true, true},
      memory::kFlagMessage | memory::kFlagBlock | memory::kFlagLast |
          memory::kFlagInitial},
-    {"credit", true, true, 0},
+    {"credit", {true, true}, 0},
 };
 constexpr size_t kKinds = sizeof(kRules) / sizeof(kRules[0]);
 static_assert(memory::kFramePad == 1 && memory::kFrameBind == 2 &&
                   memory::kFrameOpen == 3 && memory::kFrameClose == 4 &&
                   memory::kFrameCancel == 5 && memory::kFrameSegment == 6 &&
                   memory::kFrameReturn == 7 && memory::kFrameMessage == 8 &&
-                  memory::kFrameCredit == 9 && kKinds == 10,
+                  memory::kFrameCredit == 9 && kKinds == 10 &&
+                  kClientSide == 0 && kServerSide == 1,
               "the table is by kind");
 
 }  // namespace
 
 absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
   const KindRule* const rule = &kRules[fields.kind < kKinds ? fields.kind : 0];
-  if (!(sender == kClientSide ? rule->from_client : rule->from_server)) {
+  if (!rule->from[sender]) {
     return absl::DataLossError(
         absl::StrCat("frame kind ", fields.kind, " is not one the ",
                      sender == kClientSide ? "client" : "server", " may send"));

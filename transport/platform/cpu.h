@@ -22,6 +22,16 @@ inline void CpuRelax() {
 #endif
 }
 
+// Begins to fetch the cache line at `address`, for a read soon. Never faults.
+inline void Prefetch(const void* address) {
+#if defined(__x86_64__) || defined(__i386__) || defined(_M_X64) || \
+    defined(_M_IX86)
+  _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T0);
+#elif defined(__aarch64__)
+  asm volatile("prfm pldl1keep, [%0]" : : "r"(address));
+#endif
+}
+
 // Gives the core to another ready thread, if there is one (sched_yield,
 // SwitchToThread).
 void YieldThread();

@@ -43,6 +43,24 @@ struct UnaryCall final : internal::Cancellable {
   internal::ClientWait wait;
 };
 
+// What Connector::Borrow gives, until the end of the scope.
+class Borrowed {
+ public:
+  explicit Borrowed(internal::Connector* connector)
+      : connector_(connector), connection_(connector->Borrow()) {}
+  ~Borrowed() {
+    if (connection_ != nullptr) connector_->Return();
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+
+  ClientConnection* get() const { return connection_; }
+
+ private:
+  internal::Connector* const connector_;
+  ClientConnection* const connection_;
+};
+
 class LocalChannel final : public Channel {
  public:
   // `lame`: why no call can succeed; otherwise "", and `address` is a good one.
@@ -176,11 +194,18 @@ Status LocalChannel::Unary(const internal::RpcMethod& method,
   // A second attempt only for a request that never left: the connection had
   // broken since the last call.
   for (int attempt = 0;; ++attempt) {
-    Status status;
-    const std::shared_ptr<ClientConnection> connection =
-        Connection(context, &status);
-    if (connection == nullptr) return status;
-    UnaryCall call(connection.get(), response, options);
+    const Borrowed borrowed(connector_.get());
+    ClientConnection* connection = borrowed.get();
+    std::shared_ptr<ClientConnection> fresh;
+    if (connection == nullptr) {
+      Status status;
+      fresh = Connection(context, &status);
+      if (fresh == nullptr) return status;
+      connection = fresh.get();
+    }
+    ClientContextAccess::set_peer(context, connection->peer(),
+                                  connection->peer_pid());
+    UnaryCall call(connection, response, options);
     absl::Status sent = connection->Open(
         &call.call, method, ClientContextAccess::metadata(*context), &request,
         request_bytes, /*last=*/true, &call.wait);
@@ -214,6 +239,8 @@ std::unique_ptr<internal::ClientStream> LocalChannel::StartStream(
   for (int attempt = 0; status.ok(); ++attempt) {
     std::shared_ptr<ClientConnection> connection = Connection(context, &status);
     if (connection == nullptr) break;
+    ClientContextAccess::set_peer(context, connection->peer(),
+                                  connection->peer_pid());
     auto stream = std::make_unique<internal::LocalClientStream>(
         std::move(connection), method, context, OptionsOf(*context), request,
         response);
@@ -233,11 +260,7 @@ std::shared_ptr<ClientConnection> LocalChannel::Connection(
   auto connection = connector_->Get(
       deadline_ns, ClientContextAccess::wait_for_ready(*context),
       ClientContextAccess::slot(context));
-  if (connection.ok()) {
-    ClientContextAccess::set_peer(context, (*connection)->peer(),
-                                  (*connection)->peer_pid());
-    return *std::move(connection);
-  }
+  if (connection.ok()) return *std::move(connection);
   if (absl::IsCancelled(connection.status())) {
     *status = internal::Cancelled();
   } else if (platform::MonotonicNowNs() >= deadline_ns) {

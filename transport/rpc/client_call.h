@@ -109,7 +109,7 @@ struct ClientWait {
 
   ClientCall* const call;
   const For what;
-  bool leads = false;  // has the lead since its call was opened
+  bool leads = false;  // has had the lead since its call was opened
   // Where it sleeps if another one leads; null until then.
   std::unique_ptr<platform::Waiter> waiter;
 

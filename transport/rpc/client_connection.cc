@@ -162,10 +162,7 @@ absl::Status ClientConnection::Open(
   }
   if (!sent.ok()) {
     mutex_.Lock();
-    if (wait != nullptr && wait->leads) {
-      wait->leads = false;
-      LeaveLead();
-    }
+    if (wait != nullptr && wait->leads) LeaveLead();
     Unregister(call);
     // A server that closes calls at random may have hit this one: who reads its
     // close must be through with it, and does the last of that under the mutex.
@@ -274,12 +271,12 @@ void ClientConnection::AwaitEnd(ClientWait* wait) {
   if (wait->leads && !call->done()) Lead(wait);
   mutex_.Lock();
   const bool cancel = NoteOpenedLocked(call);
-  if (wait->leads) {
-    wait->leads = false;
-    LeaveLead();
-    EndLate(wait);
+  if (wait->leads) LeaveLead();
+  // Most unary calls are over by now.
+  if (call->response == nullptr || !call->done()) {
+    if (wait->leads) EndLate(wait);
+    AwaitLocked(wait);
   }
-  AwaitLocked(wait);
   Unregister(call);
   mutex_.Unlock();
   if (cancel) SendCancel(call->id);

@@ -4,7 +4,8 @@
 // themselves. The first one that waits leads: it takes frames off the ring, its
 // own and the others', until what it waits for has come, and passes the lead on
 // when it leaves. The others sleep. So one caller alone never hops between
-// threads.
+// threads. A small unary call will wait as soon as it is sent: it takes the
+// lead, if that is free, when it gets its id, and needs the lock twice in all.
 //
 // In three files: client_connection.cc opens and ends calls and sends,
 // client_lead.cc waits and leads, client_delivery.cc takes frames to their

@@ -170,20 +170,23 @@ Status ClientConnection::TakeResponse(const link::Frame& frame,
 
 bool ClientConnection::DeliverMessage(const link::Frame& frame,
                                       ClientWait* own) {
-  std::string initial;
-  if (frame.initial() && !CopyMetadata(frame, &initial)) {
-    link_.connection->Fail(absl::DataLossError("metadata's memory is gone"));
-    return false;
-  }
   const bool in_place =
       frame.has_message() && own != nullptr && own->into != nullptr &&
       !own->taken && own->call->id == frame.fields.call_id &&
       own->call->inbox.empty() &&
       !TooLong(frame.message_bytes, own->call->max_receive_bytes);
+  if (in_place && !frame.initial()) {
+    TakeInPlace(frame, own);
+    return own->taken;
+  }
+  std::string initial;
+  if (frame.initial() && !CopyMetadata(frame, &initial)) {
+    link_.connection->Fail(absl::DataLossError("metadata's memory is gone"));
+    return false;
+  }
   ArrivedMessage message;
   if (in_place) {
     TakeInPlace(frame, own);
-    if (!frame.initial()) return own->taken;
   } else if (!frame.has_message()) {
     Drop(frame);
   } else if (!KeepMessage(frame, &message)) {

@@ -69,6 +69,7 @@ Connector::~Connector() {
     // The connection is the parent's, the thread does not exist here, and one
     // that held a lock of theirs neither: let them be.
     new Connection(std::move(connection_));
+    new std::vector<Connection>(std::move(retired_));
     new std::thread(std::move(thread_));
     return;
   }
@@ -113,6 +114,36 @@ absl::StatusOr<Connector::Connection> Connector::Get(int64_t deadline_ns,
   return connection;
 }
 
+ClientConnection* Connector::Borrow() {
+  if (Inherited()) return nullptr;
+  // SYNC(borrow)
+  borrowers_.fetch_add(1, std::memory_order_seq_cst);
+  ClientConnection* const connection = current_.load(std::memory_order_seq_cst);
+  if (connection != nullptr && connection->usable()) return connection;
+  Return();
+  return nullptr;
+}
+
+void Connector::Return() {
+  // SYNC(borrow)
+  if (borrowers_.fetch_sub(1, std::memory_order_seq_cst) == 1 &&
+      has_retired_.load(std::memory_order_seq_cst)) {
+    DropRetired();
+  }
+}
+
+void Connector::DropRetired() {
+  std::vector<Connection> unused;
+  {
+    absl::MutexLock lock(&signal_->mutex);
+    // SYNC(borrow): those who borrow from now on get another one.
+    if (borrowers_.load(std::memory_order_seq_cst) != 0) return;
+    unused.swap(retired_);
+    has_retired_.store(false, std::memory_order_seq_cst);
+  }
+  // Without the mutex: their destructors wait for callbacks that want it.
+}
+
 absl::StatusOr<Connector::Connection> Connector::Await(int64_t deadline_ns,
                                                        bool wait_for_ready,
                                                        const Caller& caller) {
@@ -149,13 +180,17 @@ absl::StatusOr<Connector::Connection> Connector::Try(
     int64_t deadline_ns, const std::shared_ptr<link::ConnectCancel>& cancel) {
   connecting_ = true;
   const uint64_t number = ++started_;
-  Connection lost = std::move(connection_);
-  connection_ = nullptr;
+  if (connection_ != nullptr) {
+    // SYNC(borrow)
+    current_.store(nullptr, std::memory_order_seq_cst);
+    retired_.push_back(std::move(connection_));
+    connection_ = nullptr;
+    has_retired_.store(true, std::memory_order_seq_cst);
+  }
   Changed();
   const std::shared_ptr<Signal> signal = signal_;
   signal_->mutex.Unlock();
-  // Its destructor waits for a callback that wants the mutex.
-  lost = nullptr;
+  DropRetired();
   const int64_t timeout_ns = platform::MonotonicNowNs() + kConnectTimeoutNs;
   auto connection = attempt_(
       std::min(deadline_ns, timeout_ns),
@@ -170,6 +205,7 @@ absl::StatusOr<Connector::Connection> Connector::Try(
   connecting_ = false;
   if (connection.ok()) {
     connection_ = *connection;
+    current_.store(connection_.get(), std::memory_order_seq_cst);
     failed_ = false;
     asked_ = false;
   } else if (!absl::IsCancelled(connection.status())) {

@@ -23,18 +23,20 @@
 //
 // Thread rule: any, except the destructor, which nobody may race; it ends the
 // thread's attempt and joins it. Ownership: connections outlive the connector
-// while calls hold them. After fork() a child's copy is dead: Get is
-// UNAVAILABLE, State is SHUTDOWN, the destructor leaves the parent's objects
-// alone.
+// while calls hold them; what is borrowed must be returned before. After fork()
+// a child's copy is dead: Get is UNAVAILABLE, Borrow null, State is SHUTDOWN,
+// the destructor leaves the parent's objects alone.
 
 #ifndef SHMRPC_TRANSPORT_RPC_CONNECTOR_H_
 #define SHMRPC_TRANSPORT_RPC_CONNECTOR_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -77,6 +79,11 @@ class Connector {
   absl::StatusOr<Connection> Get(int64_t deadline_ns, bool wait_for_ready,
                                  CancelSlot* cancel);
 
+  // The same without a lock: a usable connection that stays alive until Return,
+  // which must follow. Null: there is none now, see Get, and nothing to return.
+  ClientConnection* Borrow();
+  void Return();
+
   // The state, before what `try_to_connect` starts.
   grpc_connectivity_state State(bool try_to_connect);
 
@@ -100,6 +107,7 @@ class Connector {
   absl::StatusOr<Connection> Try(
       int64_t deadline_ns, const std::shared_ptr<link::ConnectCancel>& cancel)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(signal_->mutex);
+  void DropRetired() ABSL_LOCKS_EXCLUDED(signal_->mutex);
   bool Usable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(signal_->mutex);
   grpc_connectivity_state Current() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(signal_->mutex);
@@ -116,6 +124,14 @@ class Connector {
   const std::shared_ptr<Signal> signal_;
 
   Connection connection_ ABSL_GUARDED_BY(signal_->mutex);
+  // SYNC(borrow): seq_cst on both words. Borrow counts itself and then looks at
+  // current_; Try changes current_ and then looks at the count. So whoever has
+  // borrowed a connection that is retired is counted until it is returned.
+  std::atomic<ClientConnection*> current_{nullptr};  // connection_, for Borrow
+  std::atomic<uint32_t> borrowers_{0};
+  // Lost while they were borrowed; dropped when nobody borrows any.
+  std::vector<Connection> retired_ ABSL_GUARDED_BY(signal_->mutex);
+  std::atomic<bool> has_retired_{false};
   uint64_t changes_ ABSL_GUARDED_BY(signal_->mutex) = 0;  // of the state
 
   // The attempts so far, counted from 1.

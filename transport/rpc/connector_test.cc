@@ -62,12 +62,22 @@ class Server {
 
   ~Server() { CloseConnections(); }
 
+  // The client may know of its connection earlier.
+  void AwaitConnection() {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(this, &Server::HasConnection));
+  }
+
   void CloseConnections() {
     absl::MutexLock lock(&mutex_);
     for (const auto& connection : connections_) connection->Close();
   }
 
  private:
+  bool HasConnection() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !connections_.empty();
+  }
+
   std::unique_ptr<link::Lobby> lobby_;
   absl::Mutex mutex_;
   std::vector<std::unique_ptr<link::Connection>> connections_
@@ -172,6 +182,32 @@ TEST_F(ConnectorTest, GetConnectsOnceAndIsReady) {
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(*first, *second);
   EXPECT_EQ(attempts_, 1);
+}
+
+TEST_F(ConnectorTest, BorrowedConnectionOutlivesItsLoss) {
+  Server server(address_);
+  const auto connector = NewConnector(Seldom());
+  EXPECT_EQ(connector->Borrow(), nullptr) << "nobody has connected yet";
+  std::weak_ptr<ClientConnection> first;
+  {
+    const auto got = Get(connector.get());
+    ASSERT_TRUE(got.ok()) << got.status();
+    first = *got;
+  }
+  ClientConnection* const borrowed = connector->Borrow();
+  EXPECT_EQ(borrowed, first.lock().get());
+  EXPECT_EQ(connector->Borrow(), borrowed);
+  connector->Return();
+  server.AwaitConnection();
+  server.CloseConnections();
+  EXPECT_EQ(connector->Borrow(), nullptr) << "it is lost";
+  const auto second = Get(connector.get());
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(connector->Borrow(), second->get());
+  connector->Return();
+  EXPECT_FALSE(first.expired()) << "one that is borrowed";
+  connector->Return();
+  EXPECT_TRUE(first.expired());
 }
 
 TEST_F(ConnectorTest, OneThreadConnectsForAll) {

@@ -72,20 +72,24 @@ class ClientContextAccess {
     context->peer_pid_ = pid;
   }
   // Both as they travelled; what cannot be parsed is as if it were not there.
-  static void SetInitial(ClientContext* context, std::string bytes) {
+  static void SetInitial(ClientContext* context, std::string&& bytes) {
     if (bytes.empty()) return;
     ClientContext::Extras& extras = context->MutableExtras();
     extras.initial_bytes = std::move(bytes);
     ToMap(extras.initial_bytes, &extras.initial_metadata);
   }
-  static void SetTrailing(ClientContext* context, std::string bytes) {
+  static void SetTrailing(ClientContext* context, std::string&& bytes) {
     if (bytes.empty()) return;
     ClientContext::Extras& extras = context->MutableExtras();
     extras.trailing_bytes = std::move(bytes);
     ToMap(extras.trailing_bytes, &extras.trailing_metadata);
   }
   static void SetOutcome(ClientContext* context, const Status& status) {
-    if (status.ok()) return;
+    if (!status.ok()) Describe(context, status);
+  }
+
+ private:
+  static void Describe(ClientContext* context, const Status& status) {
     std::string& error = context->MutableExtras().debug_error;
     error = context->peer();
     error += error.empty() ? "" : ": ";
