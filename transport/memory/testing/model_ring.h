@@ -14,6 +14,7 @@
 #include <cstring>
 #include <iostream>
 #include <string>
+#include <optional>
 #include <vector>
 
 #include "transport/memory/ring.h"
@@ -97,22 +98,20 @@ class ModelRing {
     std::memset(data_, 0, sizeof(data_));
     consumed_ = 0;
     producer_ = Producer(data_, kModelRingBytes, ConsumedOf<ProducerSync>());
-    consumer_ = Consumer(data_, kModelRingBytes, ConsumedOf<ConsumerSync>());
+    consumer_.emplace(data_, kModelRingBytes, ConsumedOf<ConsumerSync>());
     LateZeroing::Atomic<uint64_t>::count = 0;
     for (uint64_t i = 0; i < at; ++i) {
       uint8_t* to = nullptr;
       producer_.Reserve(memory::kUnitBytes, &to);
       producer_.Publish(memory::RecordWord(memory::kUnitBytes, kKind, 0));
-      consumer_.Advance(memory::kUnitBytes);
+      consumer_->Advance(memory::kUnitBytes);
     }
     // Whatever the consumer is broken in, it begins with a clean ring.
-    Consumer before = consumer_;
-    if (at != 0) before.GiveBack();
+    if (at != 0) consumer_->GiveBack();
     for (uint64_t i = 0; i < at; ++i) {
       AtomicStore(data_ + i * memory::kUnitBytes, 0, 0,
                   std::memory_order_relaxed);
     }
-    consumer_ = before;
     pushed_ = taken_ = 0;
     for (uint64_t i = 0; i < filled; ++i) {
       Check(TryPush(), "the first records fit");
@@ -142,19 +141,19 @@ class ModelRing {
 
   // Consumer: takes what comes next, which has to be the right record.
   Found Take() {
-    const uint64_t word = consumer_.Peek();
+    const uint64_t word = consumer_->Peek();
     if (word == 0) return Found::kNothing;
     const uint64_t bytes = memory::RecordSize(word);
     const uint8_t kind = memory::RecordKind(word);
-    Check(consumer_.FitsRecord(bytes, kind), "a record that cannot stand here");
+    Check(consumer_->FitsRecord(bytes, kind), "a record that cannot stand here");
     if (kind == memory::kFramePad) {
-      consumer_.Advance(bytes);
+      consumer_->Advance(bytes);
       return Found::kPadding;
     }
     Check(taken_ < units_.size(), "a record too many");
     Check(bytes == units_[taken_] * memory::kUnitBytes,
           "another record's size");
-    const uint8_t* from = consumer_.data();
+    const uint8_t* from = consumer_->data();
     for (uint64_t at = 0; at < bytes; at += memory::kUnitBytes) {
       if (at != 0) {
         Check(Read(reinterpret_cast<const uint64_t*>(from + at)) == BodyWord(),
@@ -163,7 +162,7 @@ class ModelRing {
       Check(Read(reinterpret_cast<const uint64_t*>(from + at + 8)) == taken_,
             "another record's body");
     }
-    consumer_.Advance(bytes);
+    consumer_->Advance(bytes);
     ++taken_;
     return Found::kRecord;
   }
@@ -173,13 +172,13 @@ class ModelRing {
   template <class GiveBack>
   bool Next(GiveBack give_back) {
     for (;;) {
-      if (consumer_.ShouldGiveBack()) give_back();
+      if (consumer_->ShouldGiveBack()) give_back();
       const Found found = Take();
       if (found != Found::kPadding) return found == Found::kRecord;
     }
   }
 
-  Consumer& consumer() { return consumer_; }
+  Consumer& consumer() { return *consumer_; }
 
   std::string Name(const void* address) const {
     const uint8_t* at = static_cast<const uint8_t*>(address);
@@ -206,7 +205,7 @@ class ModelRing {
   alignas(64) uint8_t data_[kModelRingBytes];
   uint64_t consumed_ = 0;
   Producer producer_;
-  Consumer consumer_;
+  std::optional<Consumer> consumer_;
   uint64_t pushed_ = 0;  // the producer's
   uint64_t taken_ = 0;   // the consumer's
 };
