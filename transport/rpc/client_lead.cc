@@ -15,14 +15,6 @@ namespace shmrpc {
 namespace internal {
 namespace {
 
-// How long a caller polls before it sleeps: some tens of microseconds, about
-// the price of a sleep and a wake-up, so that polling at most doubles the wait.
-// Each round looks many times with a pause between; the last ones give the core
-// away after each look.
-constexpr int kPollsPerRound = 50;
-constexpr int kBusyRounds = 8;
-constexpr int kRounds = 100;
-
 // Frames between two looks at the clock while they come without a pause.
 constexpr int kFramesPerClock = 64;
 
@@ -180,20 +172,15 @@ void ClientConnection::Lead(ClientWait* wait) {
   link::Connection& connection = *link_.connection;
   ClientCall* const call = wait->call;
   link::Frame frame;
-  int rounds = 0;
-  const int most_rounds =
-      kRounds + ExtraRounds(call->sent_bytes.load(std::memory_order_relaxed));
+  Patience patience;
   int naps = 0;
-  // Who had to wake the server gives the core away from the first look on: the
-  // server may need this one. Not asleep at once: the server would find it so,
-  // and both would go on waking each other for every call.
+  // Relaxed: advice.
   if (call->rang.load(std::memory_order_relaxed)) {
     call->rang.store(false, std::memory_order_relaxed);
-    rounds = kBusyRounds;
+    patience.RenewGivingWay();
   }
   // Where it is all about the flush, that comes first.
-  int polls =
-      rounds == 0 && wait->what != ClientWait::For::kSent ? kPollsPerRound : 0;
+  int polls = wait->what != ClientWait::For::kSent ? patience.polls() : 0;
   absl::Status end;
   for (;;) {
     int taken = 0;
@@ -213,14 +200,17 @@ void ClientConnection::Lead(ClientWait* wait) {
       absl::MutexLock lock(&mutex_);
       if (Ready(*wait)) return;
     }
-    if (taken > 0) rounds = naps = 0;
-    if (rounds >= most_rounds) {
-      if (!Sleep(wait, &naps)) return;
-    } else if (++rounds > kBusyRounds) {
-      platform::YieldThread();
+    if (taken > 0) {
+      patience.Renew();
+      naps = 0;
+    }
+    // Relaxed: advice.
+    if (!patience.Wait(call->sent_bytes.load(std::memory_order_relaxed)) &&
+        !Sleep(wait, &naps)) {
+      return;
     }
     if (Expired(*call) && !connection.HasRecord()) return;
-    polls = rounds < kBusyRounds ? kPollsPerRound : 0;
+    polls = patience.polls();
     // Read before the ring is emptied: what was sent before the end counts.
     end = EndReason();
   }

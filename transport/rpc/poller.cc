@@ -1,5 +1,6 @@
 #include "transport/rpc/poller.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -13,10 +14,6 @@ namespace shmrpc {
 namespace internal {
 namespace {
 
-// As a client polls before it sleeps: see client_lead.cc.
-constexpr int kPollsPerRound = 50;
-constexpr int kBusyRounds = 8;
-constexpr int kRounds = 100;
 // Frames of one connection before it is the next one's turn.
 constexpr int kFramesPerTurn = 64;
 // Sweeps without a frame after which a connection is parked on its own.
@@ -99,6 +96,7 @@ uint64_t Poller::Undelivered() {
 
 void Poller::Stop() {
   threads_.Stop();
+  awake_.clear();
   if (passed_on_ != nullptr) {
     passed_on_->Reject(Cancelled());
     EndCall(std::move(passed_on_));
@@ -130,7 +128,7 @@ Poller::Polling Poller::Poll(Leading* leading) {
   HandlerTurn* const turn = leading->turn;
   bool scan = true;   // after a sleep or a hand-over anything may have come
   bool fresh = true;  // nothing since then
-  int rounds = 0;
+  Patience patience;
   for (;;) {
     if (threads_.stopping()) {
       threads_.ReleaseLead();
@@ -157,14 +155,19 @@ Poller::Polling Poller::Poll(Leading* leading) {
     if (leading->progress) {
       if (!fresh) threads_.StartTicking();
       fresh = false;
-      // Who had to wake a client gives the core away from the first look on:
-      // see client_lead.cc.
-      rounds = leading->rang ? kBusyRounds : 0;
-    } else if (rounds < kRounds + ExtraRounds(last_bytes_)) {
-      Linger(++rounds);
+      if (leading->rang) {
+        patience.RenewGivingWay();
+      } else {
+        patience.Renew();
+      }
+    } else if (patience.polls() != 0) {
+      PollRound(patience.polls());
+      patience.Wait(last_bytes_);
+    } else if (patience.Wait(last_bytes_)) {
+      // Given away; look again.
     } else if (ParkAll()) {
       scan = true;
-      rounds = 0;
+      patience.Renew();
     } else {
       threads_.StopTicking();  // no calls, no tick
       core_->messages.TidyUp();
@@ -203,38 +206,37 @@ bool Poller::PollFor(HandlerTurn* turn) {
   return turn->notified();
 }
 
-void Poller::Linger(int round) {
-  if (round <= kBusyRounds) {
-    PollRound();
-  } else {
-    platform::YieldThread();
-  }
-}
-
-void Poller::PollRound() {
+void Poller::PollRound(int polls) {
+  ListAwake();
   // One busy client is the common case: look at its ring and nothing else.
-  Polled* only = nullptr;
-  int awake = 0;
-  for (const auto& p : polled_) {
-    if (p->parked) continue;
-    only = p.get();
-    ++awake;
-  }
-  if (awake == 1) {
-    only->connection->link().Poll(kPollsPerRound);
+  if (awake_.size() == 1) {
+    awake_[0]->connection->link().Poll(polls);
   } else {
     platform::CpuRelax();
   }
 }
 
+void Poller::ListAwake() {
+  if (!awake_changed_) return;
+  awake_changed_ = false;
+  awake_.clear();
+  for (const auto& p : polled_) {
+    if (!p->parked) awake_.push_back(p.get());
+  }
+}
+
 bool Poller::Sweep(Leading* leading, bool scan_parked) {
-  for (size_t left = polled_.size(); left > 0; --left) {
-    if (turn_of_ >= polled_.size()) turn_of_ = 0;
-    Polled* p = polled_[turn_of_].get();
-    if (p->parked && !scan_parked) {
-      ++turn_of_;
-      continue;
-    }
+  if (scan_parked) {
+    // All of them, this time.
+    awake_.clear();
+    for (const auto& p : polled_) awake_.push_back(p.get());
+    awake_changed_ = true;
+  } else {
+    ListAwake();
+  }
+  for (size_t left = awake_.size(); left > 0; --left) {
+    if (turn_of_ >= awake_.size()) turn_of_ = 0;
+    Polled* p = awake_[turn_of_];
     // In this order: see Polled::Listens.
     p->connection->link().Flush();
     const bool before = std::exchange(leading->progress, false);
@@ -244,7 +246,8 @@ bool Poller::Sweep(Leading* leading, bool scan_parked) {
       if (p->Listens() && !DrainOne(leading, p)) return false;
       if (!leading->progress) {
         leading->progress = before;
-        Drop(turn_of_);
+        awake_.erase(awake_.begin() + static_cast<std::ptrdiff_t>(turn_of_));
+        Drop(p);
         continue;
       }
     }
@@ -269,13 +272,13 @@ void Poller::ParkIfQuiet(Polled* p, bool drained_some) {
     link.Park();
     if (link.HasRecord()) {
       link.Unpark();
-      p->parked = false;
+      SetParked(p, false);
     }
   }
   p->idle_sweeps = drained_some ? 0 : p->idle_sweeps + 1;
   if (!p->parked && p->idle_sweeps > kColdSweeps && polled_.size() > 1) {
     link.Park();
-    p->parked = !link.HasRecord();
+    SetParked(p, !link.HasRecord());
     if (!p->parked) link.Unpark();
     p->idle_sweeps = 0;
   }
@@ -291,7 +294,7 @@ bool Poller::DrainOne(Leading* leading, Polled* polled) {
     last_bytes_ = 0;
     if (polled->parked) {
       connection->link().Unpark();
-      polled->parked = false;
+      SetParked(polled, false);
     }
     if (turn != nullptr && turn->read() != nullptr &&
         turn->stream()->TakeInPlace(connection, frame)) {
@@ -397,7 +400,7 @@ bool Poller::ParkAll() {
   for (const auto& p : polled_) {
     if (p->parked) continue;
     p->connection->link().Park();
-    p->parked = true;
+    SetParked(p.get(), true);
     // The look after the mark: see doorbell.h.
     found |= (p->Listens() && p->connection->link().HasRecord()) ||
              p->connection->Ended();
@@ -418,12 +421,21 @@ void Poller::Refresh() {
   }
   for (auto& c : added) {
     polled_.push_back(absl::make_unique<Polled>(std::move(c)));
+    awake_changed_ = true;
   }
 }
 
-void Poller::Drop(size_t index) {
-  std::unique_ptr<Polled> dropped = std::move(polled_[index]);
-  polled_.erase(polled_.begin() + static_cast<std::ptrdiff_t>(index));
+void Poller::SetParked(Polled* polled, bool parked) {
+  awake_changed_ |= polled->parked != parked;
+  polled->parked = parked;
+}
+
+void Poller::Drop(Polled* polled) {
+  const auto found = std::find_if(
+      polled_.begin(), polled_.end(),
+      [polled](const std::unique_ptr<Polled>& p) { return p.get() == polled; });
+  const std::unique_ptr<Polled> dropped = std::move(*found);
+  polled_.erase(found);
   ServerConnection* connection = dropped->connection.get();
   connection->EndAll(Cancelled());
   connection->link().Close();

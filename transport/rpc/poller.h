@@ -97,8 +97,6 @@ class Poller final : public HandlerPolling {
 
   End Lead(uint64_t lead) ABSL_LOCKS_EXCLUDED(mutex_);
   Polling Poll(Leading* leading) ABSL_LOCKS_EXCLUDED(mutex_);
-  // A while without anything to do.
-  void Linger(int round);
   // These four: false means the lead is lost, and nothing of the leader's may
   // be touched any more.
   bool Sweep(Leading* leading, bool scan_parked);
@@ -111,17 +109,23 @@ class Poller final : public HandlerPolling {
   void Finish(std::unique_ptr<ServerCall> call, bool* rang);
   void EndCall(std::unique_ptr<ServerCall> call);
   // Waits for a request for as long as a few dozen looks take.
-  void PollRound();
+  void PollRound(int polls);
   // Parks every connection; true: one of them has something after all.
   bool ParkAll();
   void Refresh() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Drop(size_t index) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ListAwake();
+  void SetParked(Polled* polled, bool parked);
+  // Its turn is over: it is not in awake_ any more.
+  void Drop(Polled* polled) ABSL_LOCKS_EXCLUDED(mutex_);
 
   ServerCore* const core_;
 
   // The leader's:
   std::vector<std::unique_ptr<Polled>> polled_;
-  size_t turn_of_ = 0;  // whose turn it is, in polled_
+  // Those of them that a sweep looks at. Many may be idle.
+  std::vector<Polled*> awake_;
+  bool awake_changed_ = false;  // it is to be listed anew
+  size_t turn_of_ = 0;          // whose turn it is, in awake_
   uint64_t seen_version_ = 0;
   std::unique_ptr<ServerCall> passed_on_;
   // Of the last call's messages, 0 if others do its work.

@@ -13,8 +13,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
-#include <string>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "transport/memory/ring.h"
@@ -145,7 +145,8 @@ class ModelRing {
     if (word == 0) return Found::kNothing;
     const uint64_t bytes = memory::RecordSize(word);
     const uint8_t kind = memory::RecordKind(word);
-    Check(consumer_->FitsRecord(bytes, kind), "a record that cannot stand here");
+    Check(consumer_->FitsRecord(bytes, kind),
+          "a record that cannot stand here");
     if (kind == memory::kFramePad) {
       consumer_->Advance(bytes);
       return Found::kPadding;
