@@ -112,6 +112,9 @@ class LentLead : public Threads {
       return PollerThreads::End::kIdle;
     };
   }
+  // Ends the threads before what they use.
+  ~LentLead() override { threads_.reset(); }
+
   void StartAndLead() {
     Start(/*max_away=*/5, /*max_idle=*/4, int64_t{3600} * 1000 * 1000 * 1000);
     threads_->RequestScan();
