@@ -49,6 +49,16 @@ class KeptMessages : public ::testing::Test {
     return EchoesBack(stub_.get(), Pattern(bytes, bytes));
   }
 
+  // Does a call of so many bytes find a response that has grown? Not each one
+  // does: its reply may be here before the messages are back in their place.
+  bool FindsGrown(size_t bytes) {
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_TRUE(Echo(bytes));
+      if (echo_.capacity() >= bytes) return true;
+    }
+    return false;
+  }
+
   const std::string target_ = NewTarget();
   NotingEcho echo_;
   std::unique_ptr<Server> server_;
@@ -58,26 +68,20 @@ class KeptMessages : public ::testing::Test {
 TEST_F(KeptMessages, NextLargeCallFindsThemGrown) {
   for (size_t bytes : {kMiB / 8, kMiB, 16 * kMiB}) {
     ASSERT_TRUE(Echo(bytes));
-    for (int i = 0; i < 5; ++i) {
-      ASSERT_TRUE(Echo(bytes));
-      EXPECT_GE(echo_.capacity(), bytes);
-    }
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE(FindsGrown(bytes));
   }
 }
 
 TEST_F(KeptMessages, AreTheServersNotTheConnections) {
   ASSERT_TRUE(Echo(kMiB));
-  ASSERT_TRUE(Echo(kMiB));
-  auto other = EchoService::NewStub(NewChannel(target_));
-  ASSERT_TRUE(EchoesBack(other.get(), Pattern(kMiB, 1)));
-  EXPECT_GE(echo_.capacity(), kMiB);
+  stub_ = EchoService::NewStub(NewChannel(target_));
+  EXPECT_TRUE(FindsGrown(kMiB));
 }
 
 TEST_F(KeptMessages, SmallCallsHaveThemGivenBack) {
-  ASSERT_TRUE(Echo(kMiB));
-  ASSERT_TRUE(Echo(kMiB));
-  ASSERT_GE(echo_.capacity(), kMiB);
-  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Echo(64));
+  ASSERT_TRUE(FindsGrown(kMiB));
+  // There may be several.
+  for (int i = 0; i < 400; ++i) ASSERT_TRUE(Echo(64));
   EXPECT_LT(echo_.capacity(), kMiB / 8);
 }
 
@@ -92,7 +96,7 @@ TEST_F(KeptMessages, OfAHandlerThatFailsTooAreCounted) {
     EXPECT_EQ(stub_->Echo(&context, request, &reply).error_code(),
               StatusCode::NOT_FOUND);
   }
-  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Echo(64));
+  for (int i = 0; i < 400; ++i) ASSERT_TRUE(Echo(64));
   EXPECT_LT(echo_.capacity(), kMiB / 8);
 }
 
