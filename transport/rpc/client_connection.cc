@@ -137,7 +137,7 @@ absl::Status ClientConnection::Open(
     call->window.Charge(link::MessageCost(message_bytes));
   }
   // Others' replies would wait while a large message is written.
-  if (message_bytes > link::kMaxInlineBytes) wait = nullptr;
+  if (metadata.size() + message_bytes > link::kMaxInlineBytes) wait = nullptr;
   bool bound = false;
   if (!Register(call, method.id(), wait, &bound)) {
     return absl::ResourceExhaustedError(absl::StrCat(

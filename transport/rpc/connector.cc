@@ -116,6 +116,10 @@ absl::StatusOr<Connector::Connection> Connector::Get(int64_t deadline_ns,
 
 ClientConnection* Connector::Borrow() {
   if (Inherited()) return nullptr;
+  // A lost one is dropped when nobody borrows. So while there is one nobody
+  // begins to, or calls that overlap would keep it for ever.
+  // Relaxed: advice.
+  if (has_retired_.load(std::memory_order_relaxed)) return nullptr;
   // SYNC(borrow)
   borrowers_.fetch_add(1, std::memory_order_seq_cst);
   ClientConnection* const connection = current_.load(std::memory_order_seq_cst);

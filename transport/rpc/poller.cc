@@ -18,6 +18,8 @@ namespace {
 constexpr int kFramesPerTurn = 64;
 // Sweeps without a frame after which a connection is parked on its own.
 constexpr int kColdSweeps = 2000;
+// Sweeps between two looks at parked connections while nobody stands by.
+constexpr uint32_t kSweepsPerScanAlone = 64;
 // Replies longer than this are written while the standby may take over.
 constexpr uint64_t kLongReplyBytes = 64 * 1024;
 // Frames that wait for room in a client's ring; beyond that it must take some
@@ -129,6 +131,7 @@ Poller::Polling Poller::Poll(Leading* leading) {
   bool scan = true;   // after a sleep or a hand-over anything may have come
   bool fresh = true;  // nothing since then
   Patience patience;
+  uint32_t sweeps = 0;
   for (;;) {
     if (threads_.stopping()) {
       threads_.ReleaseLead();
@@ -145,6 +148,11 @@ Poller::Polling Poller::Poll(Leading* leading) {
       return Polling::kLost;
     }
     if (threads_.TakeScanRequest()) scan = true;
+    // Nobody hears parked clients ring while all other threads are away.
+    if (turn == nullptr && ++sweeps % kSweepsPerScanAlone == 0 &&
+        threads_.alone()) {
+      scan = true;
+    }
     if (version_.load(std::memory_order_relaxed) != seen_version_) {
       Refresh();
       scan = true;

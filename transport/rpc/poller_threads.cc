@@ -109,15 +109,16 @@ bool PollerThreads::LeaveHandler(uint64_t* lead) {
 }
 
 uint64_t PollerThreads::Borrow(const std::atomic<bool>& news) {
+  uint64_t taken = 0;
   for (int look = 0; look < kBorrowLooks; ++look) {
     // Relaxed: TryTakeLead orders what comes with it.
     const uint64_t current = lead_.load(std::memory_order_relaxed);
     if (current == 0) {
-      const uint64_t mine = TryTakeLead(kBorrowed);
-      if (mine != 0) return mine;
+      taken = TryTakeLead(kBorrowed);
+      if (taken != 0) break;
     }
     if ((current & kBorrowed) != 0 || news.load(std::memory_order_relaxed)) {
-      return 0;
+      break;
     }
     // Relaxed: a wish. One that is seen too late makes the leader stand by for
     // a tick, after which it takes the lead again: see Listen.
@@ -128,8 +129,9 @@ uint64_t PollerThreads::Borrow(const std::atomic<bool>& news) {
       platform::YieldThread();
     }
   }
+  // Another's wish is renewed at its next look.
   lead_wished_.store(false, std::memory_order_relaxed);
-  return 0;
+  return taken;
 }
 
 bool PollerThreads::TakeWish() {

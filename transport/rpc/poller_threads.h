@@ -108,6 +108,11 @@ class PollerThreads {
 
   // Has anything been asked to be looked at?
   bool TakeScanRequest();
+  // Is there nobody who could stand by, and hear clients ring?
+  bool alone() const {
+    // Relaxed: looked at again and again.
+    return here_.load(std::memory_order_relaxed) == 1;
+  }
   // Makes sure that somebody stands by who hears clients ring.
   void SummonListener() ABSL_LOCKS_EXCLUDED(mutex_) { Summon(false); }
   bool ticking() const { return ticking_.load(std::memory_order_relaxed); }
