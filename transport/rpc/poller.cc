@@ -128,8 +128,8 @@ Poller::End Poller::Lead(uint64_t lead) {
 
 Poller::Polling Poller::Poll(Leading* leading) {
   HandlerTurn* const turn = leading->turn;
-  bool scan = true;   // after a sleep or a hand-over anything may have come
-  bool fresh = true;  // nothing since then
+  bool scan = leading->fresh;  // anything may have come before
+  bool fresh = true;           // nothing since then
   Patience patience;
   uint32_t sweeps = 0;
   for (;;) {
@@ -192,6 +192,7 @@ Poller::Polling Poller::Poll(Leading* leading) {
 
 bool Poller::PollFor(HandlerTurn* turn) {
   Leading leading{turn->lead, turn};
+  leading.fresh = turn->lead == 0;
   turn->lead = 0;
   if (leading.lead != 0 && !threads_.LeaveHandler(&leading.lead)) {
     turn->NoteSlow();
@@ -334,7 +335,12 @@ bool Poller::Execute(Leading* leading, std::unique_ptr<ServerCall> call) {
   if (!threads_.ticking()) {
     link->Park();
     marked = true;
-    if (link->HasRecord()) threads_.StartTicking();
+    // Others of whom something came since the sleep do not ring either.
+    bool others_awake = false;
+    for (const auto& p : polled_) {
+      others_awake |= !p->parked && &p->connection->link() != link;
+    }
+    if (others_awake || link->HasRecord()) threads_.StartTicking();
   }
   threads_.EnterHandler(&leading->lead);
   call->Run();

@@ -8,7 +8,8 @@
 //
 // After a sleep nobody ticks yet. So before the leader runs a handler inline
 // then, it puts the connection's parked mark up again: a client that has
-// something new rings, and that wakes the standby.
+// something new rings, and that wakes the standby. If other connections are
+// awake, the ticking begins at once.
 //
 // A handler that streams may lead itself while it waits for its client
 // (handler_turn.h). It runs no other handler meanwhile, since that might wait
@@ -86,6 +87,7 @@ class Poller final : public HandlerPolling {
   struct Leading {
     uint64_t lead;
     HandlerTurn* turn;  // null: not a handler's
+    bool fresh = true;  // another thread may have led before
     bool progress = false;
     bool rang = false;
   };

@@ -114,7 +114,10 @@ class PollerThreads {
     return here_.load(std::memory_order_relaxed) == 1;
   }
   // Makes sure that somebody stands by who hears clients ring.
-  void SummonListener() ABSL_LOCKS_EXCLUDED(mutex_) { Summon(false); }
+  void SummonListener() ABSL_LOCKS_EXCLUDED(mutex_) {
+    // Where there is ticking the one that ticked may be the new leader.
+    Summon(ticking());
+  }
   bool ticking() const { return ticking_.load(std::memory_order_relaxed); }
   void StartTicking() ABSL_LOCKS_EXCLUDED(mutex_);
   void StopTicking() { ticking_.store(false, std::memory_order_relaxed); }

@@ -48,6 +48,7 @@ bool ServerCallStream::TakeInPlace(const ServerConnection* from,
   InPlaceRead* const read = turn_.read();
   const int limit = from->core().max_receive_bytes;
   if (read == nullptr || from != call_->connection().get() ||
+      frame.fields.kind != memory::kFrameMessage ||
       frame.fields.call_id != call_->call_id() || !frame.has_message() ||
       frame.in_block() ||
       (limit >= 0 && frame.message_bytes > static_cast<uint64_t>(limit))) {
