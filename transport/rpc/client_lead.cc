@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
-#include "transport/platform/cpu.h"
 #include "transport/rpc/client_connection.h"
 #include "transport/rpc/patience.h"
 #include "transport/rpc/status_wire.h"

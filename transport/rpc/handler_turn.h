@@ -20,6 +20,7 @@
 #include "shmrpc/time.h"
 #include "transport/platform/clock.h"
 #include "transport/rpc/message_io.h"
+#include "transport/rpc/method_table.h"
 
 namespace shmrpc {
 namespace internal {
@@ -65,18 +66,18 @@ class HandlerTurn {
     // Relaxed: the stream's lock orders it against Notify.
     news_.store(false, std::memory_order_relaxed);
     read_ = read;
-    if (lead == 0 && quick_gaps_ < kQuickGapsNeeded && left_ns_ != 0) {
+    if (lead == 0 && quick_gaps_ < kFastRunsNeeded && left_ns_ != 0) {
       const int64_t gap_ns = platform::MonotonicNowNs() - left_ns_;
-      quick_gaps_ = gap_ns <= kQuickGapNs ? quick_gaps_ + 1 : 0;
+      quick_gaps_ = gap_ns <= kFastRunNs ? quick_gaps_ + 1 : 0;
     }
     return true;
   }
   void Leave() {
-    if (quick_gaps_ < kQuickGapsNeeded) left_ns_ = platform::MonotonicNowNs();
+    if (quick_gaps_ < kFastRunsNeeded) left_ns_ = platform::MonotonicNowNs();
     busy_.store(false, std::memory_order_release);
   }
 
-  bool quick() const { return quick_gaps_ >= kQuickGapsNeeded; }
+  bool quick() const { return quick_gaps_ >= kFastRunsNeeded; }
   void NoteSlow() { quick_gaps_ = 0; }
   bool Expired() const {
     return deadline_ns_ != kInfiniteFutureNs &&
@@ -93,10 +94,6 @@ class HandlerTurn {
   uint64_t lead = 0;
 
  private:
-  // As for a handler that the polling thread runs itself: see method_table.cc.
-  static constexpr int64_t kQuickGapNs = 50 * 1000;
-  static constexpr int kQuickGapsNeeded = 3;
-
   std::atomic<bool> news_{false};
   std::atomic<bool> busy_{false};
   ServerCallStream* const stream_;

@@ -10,15 +10,11 @@ namespace shmrpc {
 namespace internal {
 namespace {
 
-// A method whose handler took at most this is run by the polling thread.
-// Handing it to another one costs two wake-ups, about as much.
-constexpr int64_t kFastRunNs = 50 * 1000;
 // Long messages may take longer: another thread, woken beside the two that
 // copy, costs more than it relieves. Up to half a tick, so that nobody takes
 // the lead over meanwhile.
 constexpr uint64_t kFastBytesPerNs = 16;
 constexpr int64_t kLongestFastRunNs = 500 * 1000;
-constexpr int kFastRunsNeeded = 3;
 
 bool MakesNone(google::protobuf::MessageLite* made) {
   return std::unique_ptr<google::protobuf::MessageLite>(made) == nullptr;

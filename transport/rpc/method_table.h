@@ -22,6 +22,13 @@
 namespace shmrpc {
 namespace internal {
 
+// What takes a handler at most this keeps the lead with the thread that polls:
+// a run of a unary one, a streaming one's work on a message. Handing either to
+// another thread costs two wake-ups, about as much.
+constexpr int64_t kFastRunNs = 50 * 1000;
+// So many in a row before it is believed.
+constexpr int kFastRunsNeeded = 3;
+
 class ServedMethod {
  public:
   explicit ServedMethod(const MethodHandler* handler);
