@@ -10,6 +10,7 @@
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
+#include "transport/platform/store_point.h"
 
 namespace shmrpc {
 namespace link {
@@ -129,6 +130,7 @@ void Acceptor::TakeOffers() {
           if (slot.state.compare_exchange_strong(state, memory::kSlotFree,
                                                  std::memory_order_release,
                                                  std::memory_order_relaxed)) {
+            SHMRPC_STORE_POINT("slot.taken");
             ++count;
           }
           continue;
@@ -140,6 +142,7 @@ void Acceptor::TakeOffers() {
             slot.state.compare_exchange_strong(state, memory::kSlotFree,
                                                std::memory_order_release,
                                                std::memory_order_relaxed);
+            SHMRPC_STORE_POINT("slot.reclaimed");
           }
       }
     }
@@ -234,9 +237,11 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     guard_view = &connection->view();
     Guarded(*guard_view, [&] {
       page->hello.server_clock_ns = now_ns;
+      SHMRPC_STORE_POINT("hello.clock");
       // SYNC(hello): release pairs with the client's acquire.
       page->hello.state.store(memory::kHelloAccepted,
                               std::memory_order_release);
+      SHMRPC_STORE_POINT("hello.accepted");
     });
     connection->RingPeer();
     std::move(free_name).Cancel();
@@ -253,8 +258,11 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
                        << claimed_pid << " refused: " << verdict.reason;
   Guarded(*view, [&] {
     page->hello.refusal = verdict.refusal;
+    SHMRPC_STORE_POINT("hello.refusal");
     page->hello.server_clock_ns = now_ns;
+    SHMRPC_STORE_POINT("hello.clock of a refusal");
     page->hello.state.store(memory::kHelloRefused, std::memory_order_release);
+    SHMRPC_STORE_POINT("hello.refused");
   });
   client_event->Signal();
 }

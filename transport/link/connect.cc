@@ -11,6 +11,7 @@
 #include "transport/link/lobby.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
+#include "transport/platform/store_point.h"
 
 namespace shmrpc {
 namespace link {
@@ -79,11 +80,15 @@ int Offer(LobbySlots* slots, const Nonce& nonce, uint32_t pid) {
                                             std::memory_order_acquire)) {
       continue;
     }
+    SHMRPC_STORE_POINT("slot.claimed");
     // Relaxed: published by the store below.
     slot.nonce[0].store(nonce.high, std::memory_order_relaxed);
+    SHMRPC_STORE_POINT("slot.nonce high");
     slot.nonce[1].store(nonce.low, std::memory_order_relaxed);
+    SHMRPC_STORE_POINT("slot.nonce low");
     // SYNC(slot-offered): release pairs with the server's acquire.
     slot.state.store(owner | memory::kSlotOffered, std::memory_order_release);
+    SHMRPC_STORE_POINT("slot.offered");
     return static_cast<int>(i);
   }
   return -1;
@@ -101,6 +106,7 @@ void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
           expected, owner | memory::kSlotClaimed, std::memory_order_acquire)) {
     return;
   }
+  SHMRPC_STORE_POINT("slot.claimed again");
   // Relaxed: ordered by the acquire above.
   const bool ours =
       slot.nonce[0].load(std::memory_order_relaxed) == nonce.high &&
@@ -109,6 +115,7 @@ void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
   slot.state.store(
       ours ? uint64_t{memory::kSlotFree} : owner | memory::kSlotOffered,
       std::memory_order_release);
+  SHMRPC_STORE_POINT("slot.withdrawn");
 }
 
 }  // namespace
@@ -139,14 +146,22 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
   const auto init = [&](uint8_t* data) {
     auto* header = reinterpret_cast<ConnectionHeader*>(data);
     header->layout_version = kLayoutVersion;
+    SHMRPC_STORE_POINT("header.layout version");
     header->header_bytes = sizeof(ConnectionHeader);
+    SHMRPC_STORE_POINT("header.header bytes");
     header->client_pid = self.pid;
+    SHMRPC_STORE_POINT("header.pid");
     header->client_start_time = self.start_time;
+    SHMRPC_STORE_POINT("header.start time");
     header->ring_size_bytes = memory::kRingSizeBytes;
+    SHMRPC_STORE_POINT("header.ring size");
     header->total_size_bytes = size_bytes;
+    SHMRPC_STORE_POINT("header.total size");
     header->client_clock_ns = platform::MonotonicNowNs();
+    SHMRPC_STORE_POINT("header.clock");
     // SYNC(connection-ready): release pairs with the server's acquire.
     header->magic.store(memory::kConnectionMagic, std::memory_order_release);
+    SHMRPC_STORE_POINT("header.magic");
     return absl::OkStatus();
   };
   View view;
@@ -178,6 +193,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
       // SYNC(closed)
       page->side[memory::kClientSide].closed.store(1,
                                                    std::memory_order_release);
+      SHMRPC_STORE_POINT("connect.given up");
     });
     Guarded(entrance->slots_view(), [&] {
       if (slot >= 0) Withdraw(slots, slot, nonce, self.pid);

@@ -9,6 +9,7 @@
 #include "transport/platform/cpu.h"
 #include "transport/platform/fork.h"
 #include "transport/platform/guard.h"
+#include "transport/platform/store_point.h"
 
 namespace shmrpc {
 namespace link {
@@ -33,15 +34,29 @@ struct Connection::Record {
   // header's line is the one the peer polls.
   void WriteTo(uint8_t* to, uint64_t body_offset) const {
     uint8_t* body = to + body_offset;
-    if (fixed_bytes != 0) memcpy(body, fixed, fixed_bytes);
-    if (!metadata.empty()) memcpy(body, metadata.data(), metadata.size());
-    if (has_write) write(body + metadata.size());
+    if (fixed_bytes != 0) {
+      memcpy(body, fixed, fixed_bytes);
+      SHMRPC_STORE_POINT("record.fixed");
+    }
+    if (!metadata.empty()) {
+      memcpy(body, metadata.data(), metadata.size());
+      SHMRPC_STORE_POINT("record.metadata");
+    }
+    if (has_write) {
+      write(body + metadata.size());
+      SHMRPC_STORE_POINT("record.message");
+    }
     FrameHeader* header = reinterpret_cast<FrameHeader*>(to);
     header->call_id = fields.call_id;
+    SHMRPC_STORE_POINT("record.call id");
     header->aux = fields.aux;
+    SHMRPC_STORE_POINT("record.aux");
     header->deadline_ns = fields.deadline_ns;
+    SHMRPC_STORE_POINT("record.deadline");
     header->metadata_bytes = fields.metadata_bytes;
+    SHMRPC_STORE_POINT("record.metadata bytes");
     header->returned_block = fields.returned_block;
+    SHMRPC_STORE_POINT("record.returned block");
   }
   uint64_t Word() const {
     return memory::RecordWord(fields.record_bytes, fields.kind, fields.flags);
@@ -128,8 +143,10 @@ absl::Status Connection::Send(const OutgoingFrame& frame,
     const bool written = Guarded(*block.view, [&] {
       if (!frame.metadata.empty()) {
         memcpy(block.data, frame.metadata.data(), frame.metadata.size());
+        SHMRPC_STORE_POINT("block.metadata");
       }
       write(block.data + frame.metadata.size());
+      SHMRPC_STORE_POINT("block.message");
     });
     if (!written) {
       FailPoisoned();
@@ -475,6 +492,7 @@ void Connection::Close() {
     // SYNC(closed)
     first =
         page_->side[side_].closed.exchange(1, std::memory_order_acq_rel) == 0;
+    SHMRPC_STORE_POINT("connection.closed");
   });
   if (alive && first) parts_.peer_event.Signal();
 }

@@ -26,6 +26,7 @@
 #include <cstdint>
 
 #include "transport/memory/sync.h"
+#include "transport/platform/store_point.h"
 
 namespace shmrpc {
 namespace link {
@@ -40,6 +41,7 @@ class BasicDoorbell {
   static void Park(Mark* mark) {
     // Relaxed: FENCE(park) separates this store from the loads that follow.
     mark->store(1, std::memory_order_relaxed);
+    SHMRPC_STORE_POINT("doorbell.parked");
     Sync::FullFence();  // FENCE(park)
   }
 
@@ -47,6 +49,7 @@ class BasicDoorbell {
   static void Unpark(Mark* mark) {
     // Relaxed: a producer that still reads 1 rings once too often.
     mark->store(0, std::memory_order_relaxed);
+    SHMRPC_STORE_POINT("doorbell.unparked");
   }
 
   // Producer, after publishing: must the consumer be rung?
@@ -54,8 +57,10 @@ class BasicDoorbell {
     Sync::FullFence();  // FENCE(publish): our publication before this load
     // Relaxed twice: the fence orders the load, and the exchange carries no
     // data; it only decides which producer rings.
-    return mark->load(std::memory_order_relaxed) != 0 &&
-           mark->exchange(0, std::memory_order_relaxed) != 0;
+    if (mark->load(std::memory_order_relaxed) == 0) return false;
+    const bool taken = mark->exchange(0, std::memory_order_relaxed) != 0;
+    SHMRPC_STORE_POINT("doorbell.mark taken");
+    return taken;
   }
 };
 

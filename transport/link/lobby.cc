@@ -7,6 +7,7 @@
 #include "shmrpc/version.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
+#include "transport/platform/store_point.h"
 
 namespace shmrpc {
 namespace link {
@@ -79,6 +80,7 @@ absl::Status Lobby::CreateSlots() {
         // SYNC(lobby-ready): release pairs with the acquire of a client.
         reinterpret_cast<LobbySlots*>(data)->magic.store(
             memory::kLobbyMagic, std::memory_order_release);
+        SHMRPC_STORE_POINT("slots.magic");
         return absl::OkStatus();
       });
   if (!mapping.ok()) return mapping.status();
@@ -106,20 +108,31 @@ absl::Status Lobby::CreateIdentity(const Address& address) {
         auto* identity = reinterpret_cast<LobbyIdentity*>(data);
         const platform::ProcessId self = platform::CurrentProcess();
         identity->layout_version = kLayoutVersion;
+        SHMRPC_STORE_POINT("identity.layout version");
         identity->identity_bytes = sizeof(LobbyIdentity);
+        SHMRPC_STORE_POINT("identity.bytes");
         identity->pid = self.pid;
+        SHMRPC_STORE_POINT("identity.pid");
         identity->start_time = self.start_time;
+        SHMRPC_STORE_POINT("identity.start time");
         identity->slots_nonce[0] = nonce_.high;
+        SHMRPC_STORE_POINT("identity.nonce high");
         identity->slots_nonce[1] = nonce_.low;
+        SHMRPC_STORE_POINT("identity.nonce low");
         identity->slots_global =
             slots_scope_ == platform::Scope::kGlobal ? 1 : 0;
+        SHMRPC_STORE_POINT("identity.slots global");
         identity->slot_count = memory::kSlotCount;
+        SHMRPC_STORE_POINT("identity.slot count");
         strncpy(identity->version, SHMRPC_VERSION_STRING,
                 sizeof(identity->version) - 1);
+        SHMRPC_STORE_POINT("identity.version");
         memcpy(identity->name, address.name.data(),
                std::min(address.name.size(), sizeof(identity->name)));
+        SHMRPC_STORE_POINT("identity.name");
         // SYNC(lobby-ready)
         identity->magic.store(memory::kLobbyMagic, std::memory_order_release);
+        SHMRPC_STORE_POINT("identity.magic");
         return absl::OkStatus();
       });
   if (!mapping.ok()) return mapping.status();

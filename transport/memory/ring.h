@@ -32,6 +32,7 @@
 
 #include "transport/memory/layout.h"
 #include "transport/memory/sync.h"
+#include "transport/platform/store_point.h"
 
 namespace shmrpc {
 namespace memory {
@@ -103,6 +104,7 @@ class BasicRingProducer {
       // x86 and keeps one rule for every record.
       FirstWord(offset)->store(RecordWord(pad, kFramePad, 0),
                                std::memory_order_release);
+      SHMRPC_STORE_POINT("ring.padded");
       produced_ += pad;
     }
     *record = data_ + (produced_ & (size_bytes_ - 1));
@@ -115,6 +117,7 @@ class BasicRingProducer {
     // SYNC(record-published): release pairs with the acquire in Peek.
     FirstWord(produced_ & (size_bytes_ - 1))
         ->store(word, std::memory_order_release);
+    SHMRPC_STORE_POINT("ring.published");
     produced_ += reserved_;
     reserved_ = 0;
   }
@@ -182,9 +185,11 @@ class BasicRingConsumer {
     for (; given_back_ != taken(); given_back_ += kUnitBytes) {
       // Relaxed: the release below publishes it.
       FirstWord(given_back_)->store(0, std::memory_order_relaxed);
+      SHMRPC_STORE_POINT("ring.zeroed");
     }
     // SYNC(units-given-back): release pairs with the acquire in Reserve.
     consumed_->store(taken(), std::memory_order_release);
+    SHMRPC_STORE_POINT("ring.given back");
   }
 
  private:

@@ -15,6 +15,7 @@
 
 #include "transport/platform/clock.h"
 #include "transport/platform/event.h"
+#include "transport/platform/store_point.h"
 #include "transport/platform/view_registry.h"
 
 #ifndef SYS_futex_waitv
@@ -116,6 +117,7 @@ void Event::Signal() {
   // seq_cst: a waker that looks at shared state afterwards looks after its mark
   // is out. What it published before is seen by who takes the mark (release).
   word_->store(1, std::memory_order_seq_cst);
+  SHMRPC_STORE_POINT("event.signalled");
   Wake(word_, /*shared=*/true, 1);
 }
 
@@ -163,8 +165,10 @@ WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
     if (impl_->interrupted.exchange(0, std::memory_order_acquire) != 0) {
       return WaitResult::kInterrupted;
     }
-    if (word != nullptr && word->exchange(0, std::memory_order_acquire) != 0) {
-      return WaitResult::kSignaled;
+    if (word != nullptr) {
+      const bool signalled = word->exchange(0, std::memory_order_acquire) != 0;
+      SHMRPC_STORE_POINT("event.taken");
+      if (signalled) return WaitResult::kSignaled;
     }
     // The exchange itself may have faulted, and the word is a page of ours now.
     if (event != nullptr && event->Gone()) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/platform/guard.h"
+#include "transport/platform/store_point.h"
 #include "transport/shared_memory/event_word.h"
 #include "transport/shared_memory/touch.h"
 
@@ -34,6 +35,7 @@ absl::StatusOr<EventWord> EventWord::Create(
       platform::NamedMapping::Create(
           name.object, sizeof(EventPage), options, [](uint8_t* data) {
             std::memcpy(data, kMagic, sizeof(kMagic));
+            SHMRPC_STORE_POINT("named event.magic");
             return absl::OkStatus();
           });
   if (!mapping.ok()) return mapping.status();
