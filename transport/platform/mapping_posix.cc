@@ -347,9 +347,8 @@ absl::Status NamedMapping::Restore(const View& view) const {
         absl::StrCat(what, ": it has ", SizeNowBytes(),
                      " bytes only; some process has truncated it"));
   }
-  const int protection = view.access() == Access::kReadWrite
-                             ? PROT_READ | PROT_WRITE
-                             : PROT_READ;
+  const int protection =
+      view.access() == Access::kReadWrite ? PROT_READ | PROT_WRITE : PROT_READ;
   if (mmap(view.data(), view.size_bytes(), protection, MAP_SHARED | MAP_FIXED,
            impl_->file->fd(), 0) == MAP_FAILED) {
     return OsError(what, errno);

@@ -275,10 +275,10 @@ absl::Status NamedMapping::Regrow() const { return absl::OkStatus(); }
 // them. They stay mapped, so access is all that has to be given back.
 absl::Status NamedMapping::Restore(const View& view) const {
   DWORD before = 0;
-  if (!VirtualProtect(view.data(), static_cast<SIZE_T>(view.size_bytes()),
-                      view.access() == Access::kReadWrite ? PAGE_READWRITE
-                                                          : PAGE_READONLY,
-                      &before)) {
+  if (!VirtualProtect(
+          view.data(), static_cast<SIZE_T>(view.size_bytes()),
+          view.access() == Access::kReadWrite ? PAGE_READWRITE : PAGE_READONLY,
+          &before)) {
     return OsError(Quoted("map again", impl_->name), LastOsError());
   }
   HealView(view.registration_);
