@@ -1,10 +1,17 @@
 // Other objects truncated by another process of the same user (Linux).
 
+#include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "tests/support/script.h"
+#include "tests/support/scripted.h"
+#include "tests/trouble/break_connection.h"
 #include "tests/trouble/proc_linux.h"
 #include "tests/trouble/support.h"
 
@@ -45,37 +52,173 @@ TEST(SegmentGone, OfTheServerNextCallsWorkAgain) {
   server.ShutDown();
 }
 
-TEST(SlotsGone, NewClientsAreToldSo) {
-  EchoServer server(UniqueName("slots"));
-  ASSERT_EQ(TruncateObjects(server.pid(), "/dev/shm/", 4096), 2)
-      << "identity and slots";
-  Watchdog dog(40, "a connect to a server without slots");
-  ExpectUnavailable(EchoClient(server.name()).Call(SmallRequest()),
-                    {server.target()});
-  server.ShutDown();
+// Has a server send it a stream of args[1]'s script and reads one message only.
+SHMRPC_TEST_ROLE(lazy_reader) {
+  auto stub = Scripted::NewStub(NewChannel(args.at(0)));
+  HandlerScript script(args.at(1));
+  script.Write(100000, 1 << 20);
+  ClientContext context;
+  script.AddTo(&context);
+  auto reader = stub->ServerStream(&context, Item());
+  Item item;
+  if (!reader->Read(&item)) return 1;
+  SendLine("reads");
+  std::string line;
+  ReceiveLine(&line);
+  return 0;
 }
 
-// They hold the word that wakes the server. It cannot be made up for, but
-// nobody is left waiting for ever.
-TEST(SlotsGone, CallOnAnEstablishedConnectionDoesNotHang) {
-  if (!HavePrivateShm()) GTEST_SKIP() << "others' slots are in /dev/shm, too";
-  EchoServer server(UniqueName("slots"));
-  EchoClient client(server.name());
-  client.ExpectWorks();
-  const std::vector<std::string> slots = Leftovers("shmrpc.slots.");
-  ASSERT_EQ(slots.size(), 1u);
-  ASSERT_EQ(truncate(("/dev/shm/" + slots[0]).c_str(), 0), 0);
-  Watchdog dog(40, "calls when the word that wakes the server is gone");
-  // A server that was awake notices and goes on; one asleep cannot be woken.
-  for (int i = 0; i < 5; ++i) {
-    const Status status = client.Call(SmallRequest());
-    if (status.ok()) continue;
-    ExpectUnavailable(status, {});
-    EXPECT_THAT(status.error_message(),
-                ::testing::AnyOf(::testing::HasSubstr("restart the server"),
-                                 ::testing::HasSubstr("accept slots")));
+// Its handler waits for a client that does not run, and will never read what
+// was sent. The shutdown ends the call, and does not wait for its delivery.
+TEST(ConnectionGoneLinux, OfAStoppedClientShutdownEnds) {
+  ScriptedServer server;
+  Watchdog dog(60, "a shutdown with a connection that is gone");
+  const HandlerScript script;
+  Subprocess client =
+      SpawnRole("lazy_reader", {server.process.target(), script.name()});
+  ASSERT_EQ(client.ReadLine(), "reads");
+  script.AwaitStep(server.observer.get(), 1, 2);
+  ASSERT_EQ(kill(static_cast<pid_t>(client.pid()), SIGSTOP), 0);
+  ASSERT_TRUE(Eventually([&] { return StateOf(client.pid()) == 'T'; }));
+  ASSERT_GE(BreakConnections(server.process.pid()), 1);
+  server.process.BeginShutdown(std::chrono::milliseconds(100));
+  server.process.AwaitDown();
+  client.Kill();
+  client.Wait();
+}
+
+// The server's public objects, which any process of the user can truncate.
+class LobbyGone : public ::testing::Test {
+ protected:
+  LobbyGone() : server_(UniqueName("lobby")) {}
+
+  void TruncateLobby() {
+    for (const Memory what : {Memory::kSlots, Memory::kIdentity}) {
+      // What is not there yet again cannot be found.
+      ASSERT_TRUE(Eventually([&] {
+        return Break(what, server_.target(), server_.pid(), 0) == 1;
+      })) << MemoryName(what);
+    }
   }
-  server.ShutDown();
+  // Until a fifth of a second passes without a switch.
+  bool ServerRests() {
+    for (int i = 0; i < 50; ++i) {
+      const int64_t before = ContextSwitches(server_.pid());
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      if (ContextSwitches(server_.pid()) == before) return true;
+    }
+    return false;
+  }
+
+  Watchdog dog_{100, "a server whose identity and slots are truncated"};
+  EchoServer server_;
+};
+
+TEST_F(LobbyGone, WhileTheServerSleepsNobodyNoticesAndItSleepsOn) {
+  EchoClient established(server_.name());
+  established.ExpectWorks();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(ServerRests());
+    TruncateLobby();
+    // At once: new ones, and those whose word to ring was cut off.
+    if (i % 2 == 0) established.ExpectWorks();
+    EchoClient(server_.name()).ExpectWorks();
+    established.ExpectWorks();
+    EXPECT_TRUE(established.Call(LargeRequest(1 << 20)).ok());
+  }
+  EXPECT_THAT(server_.AwaitLog("truncated by some process"),
+              ::testing::HasSubstr("made good"));
+  ASSERT_TRUE(ServerRests()) << "it wakes though nothing is to do";
+  server_.ShutDown();
+}
+
+TEST_F(LobbyGone, UnderLoadAllCallsAndConnectsSucceed) {
+  EchoClient client(server_.name());
+  client.ExpectWorks();
+  std::atomic<bool> stop{false};
+  std::atomic<int> connects{0};
+  std::atomic<int> failures{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; ++i) {
+    callers.emplace_back([&, i] {
+      while (!stop) {
+        const Status status =
+            i == 2 ? EchoClient(server_.name()).Call(SmallRequest())
+                   : client.Call(SmallRequest());
+        if (i == 2) ++connects;
+        if (!status.ok()) {
+          ++failures;
+          ADD_FAILURE() << status;
+        }
+      }
+    });
+  }
+  for (int i = 0; i < 10; ++i) {
+    TruncateLobby();
+    const int before = connects;
+    while (connects < before + 2 && failures == 0) std::this_thread::yield();
+  }
+  stop = true;
+  for (std::thread& t : callers) t.join();
+  server_.ShutDown();
+}
+
+// The server cannot make it good at once: who comes meanwhile is told to come
+// again, and nobody gets the name.
+TEST_F(LobbyGone, OfAStoppedServerNameStaysTakenAndClientsTryAgain) {
+  EchoClient established(server_.name());
+  established.ExpectWorks();
+  ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGSTOP), 0);
+  ASSERT_TRUE(Eventually([&] { return StateOf(server_.pid()) == 'T'; }));
+  TruncateLobby();
+  EchoServer second(server_.name());
+  EXPECT_FALSE(second.started());
+  EXPECT_THAT(second.error(), ::testing::HasSubstr("address already in use"));
+  ExpectUnavailable(EchoClient(server_.name()).Call(SmallRequest()),
+                    {server_.target(), "truncated", "try again"});
+  Status status(StatusCode::UNKNOWN, "not called");
+  std::thread caller([&] {
+    EchoClient late(server_.name());
+    // Patient for a second; the server runs again before, or it is told so.
+    do {
+      status = late.Call(SmallRequest());
+    } while (status.error_code() == StatusCode::UNAVAILABLE);
+  });
+  ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGCONT), 0);
+  caller.join();
+  EXPECT_TRUE(status.ok()) << status;
+  established.ExpectWorks();
+  server_.ShutDown();
+}
+
+// Nobody makes good what its server cannot: it has been stopped for longer than
+// a client with a call in flight believes in it.
+TEST_F(LobbyGone, ForLongerThanItsClientsArePatientEndsTheirCalls) {
+  EchoClient client(server_.name());
+  client.ExpectWorks();
+  ASSERT_TRUE(ServerRests());
+  ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGSTOP), 0);
+  ASSERT_TRUE(Eventually([&] { return StateOf(server_.pid()) == 'T'; }));
+  TruncateLobby();
+  ExpectUnavailable(client.Call(SmallRequest()), {"does not make it good"});
+  ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGCONT), 0);
+  // Soon: it has to be scheduled first.
+  ASSERT_TRUE(Eventually([&] { return client.Call(SmallRequest()).ok(); }));
+  server_.ShutDown();
+}
+
+TEST_F(LobbyGone, WithoutEndServerRestsAsSoonAsItEnds) {
+  EchoClient client(server_.name());
+  client.ExpectWorks();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (std::chrono::steady_clock::now() < end) {
+    Break(Memory::kIdentity, server_.target(), server_.pid(), 0);
+    Break(Memory::kSlots, server_.target(), server_.pid(), 0);
+  }
+  ASSERT_TRUE(ServerRests());
+  client.ExpectWorks();
+  EchoClient(server_.name()).ExpectWorks();
+  server_.ShutDown();
 }
 
 }  // namespace

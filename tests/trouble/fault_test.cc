@@ -13,21 +13,12 @@ namespace shmrpc {
 namespace testing {
 namespace {
 
-// A call that outlasts the fault, but not for ever: on Windows a client that
-// has lost its view has no way left to tell the server, whose shutdown waits
-// for the handler.
-EchoRequest SlowRequest() {
-  EchoRequest request = HeldRequest();
-  request.set_sleep_ms(3000);
-  return request;
-}
-
 TEST(ConnectionGone, UnderARunningCallItIsUnavailableAndTheNextWorks) {
   EchoServer server(UniqueName("gone"));
   EchoClient client(server.name());
   client.ExpectWorks();
   Status status;
-  std::thread caller([&] { status = client.Call(SlowRequest()); });
+  std::thread caller([&] { status = client.Call(HeldRequest()); });
   server.AwaitCalls(2);
   ASSERT_EQ(BreakConnections(server.pid()), 1);
   {
@@ -50,7 +41,7 @@ TEST(ConnectionGone, UnderManyRunningCallsAllAreUnavailable) {
   Status statuses[kCalls];
   std::vector<std::thread> callers;
   for (Status& status : statuses) {
-    callers.emplace_back([&] { status = client.Call(SlowRequest()); });
+    callers.emplace_back([&] { status = client.Call(HeldRequest()); });
   }
   server.AwaitCalls(1 + kCalls);
   ASSERT_EQ(BreakConnections(server.pid()), 1);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
@@ -11,6 +12,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/script.h"
+#include "tests/support/scripted.h"
+#include "tests/trouble/break_connection.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {
@@ -130,6 +134,68 @@ TEST_F(FullShm, NoRoomAtAllSmallCallsGoOnAndLargeOnesComeBackWithRoom) {
   EchoReply reply;
   EXPECT_TRUE(client.Call(LargeRequest(100 * 1000), &reply).ok());
   EXPECT_EQ(reply.payload().size(), 100u * 1000);
+  server.ShutDown();
+}
+
+TEST_F(FullShm, LargeMessageOfAStreamEndsItAndTheConnectionGoesOn) {
+  ScriptedServer server;
+  Watchdog dog(60, "streams in a full /dev/shm");
+  const size_t large = 2 * kSizeMiB << 20;
+  for (int i = 0; i < 2; ++i) {
+    // The client's.
+    HandlerScript reads;
+    reads.ReadAll();
+    ClientContext write_context;
+    reads.AddTo(&write_context);
+    Item response;
+    auto writer = server.stub->ClientStream(&write_context, &response);
+    EXPECT_TRUE(writer->Write(ItemOf(100)));
+    EXPECT_FALSE(writer->Write(ItemOf(large)));
+    ExpectStatus(writer->Finish(), StatusCode::RESOURCE_EXHAUSTED, WhatToDo());
+    // The server's.
+    HandlerScript writes;
+    writes.Write(100).Write(static_cast<int64_t>(large));
+    ClientContext read_context;
+    writes.AddTo(&read_context);
+    auto reader = server.stub->ServerStream(&read_context, Item());
+    Item item;
+    EXPECT_TRUE(reader->Read(&item));
+    EXPECT_FALSE(reader->Read(&item));
+    ExpectStatus(reader->Finish(), StatusCode::RESOURCE_EXHAUSTED, WhatToDo());
+    // The same connection, which a large but possible one shows to be whole.
+    HandlerScript echo;
+    echo.Echo();
+    ClientContext context;
+    echo.AddTo(&context);
+    const CallResult result = MakeCall(server.stub.get(), CallKind::kBidi,
+                                       &context, ItemOf(100 * 1000));
+    EXPECT_TRUE(result.status.ok()) << result.status;
+    EXPECT_EQ(result.messages.size(), 1u);
+  }
+}
+
+// Truncated when there is no memory to make it good with: later, then.
+TEST_F(FullShm, TruncatedLobbyIsMadeGoodOnceThereIsRoom) {
+  EchoServer server(UniqueName("full"));
+  ASSERT_TRUE(server.started()) << server.error();
+  EchoClient established(server.name());
+  established.ExpectWorks();
+  Watchdog dog(60, "a lobby truncated in a full /dev/shm");
+  // It must not have the page back before it is gone.
+  ASSERT_EQ(kill(static_cast<pid_t>(server.pid()), SIGSTOP), 0);
+  ASSERT_EQ(Break(Memory::kSlots, server.target(), server.pid(), 0), 1);
+  ASSERT_EQ(Break(Memory::kIdentity, server.target(), server.pid(), 0), 1);
+  Fill(0);
+  ASSERT_EQ(kill(static_cast<pid_t>(server.pid()), SIGCONT), 0);
+  EXPECT_THAT(server.AwaitLog("cannot be made good now"),
+              HasSubstr("No space left on device"));
+  Drain();
+  Status status;
+  do {
+    status = EchoClient(server.name()).Call(SmallRequest());
+    if (!status.ok()) ExpectUnavailable(status, {"try again"});
+  } while (!status.ok());
+  established.ExpectWorks();
   server.ShutDown();
 }
 

@@ -7,6 +7,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "shmrpc/version.h"
+#include "transport/link/lobby_keeper.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
@@ -32,6 +33,7 @@ struct HeaderCopy {
   uint64_t ring_size_bytes = 0;
   uint64_t total_size_bytes = 0;
   int64_t client_clock_ns = 0;
+  bool answered = false;  // by this server: it is offered a second time
 };
 
 struct Verdict {
@@ -86,21 +88,21 @@ Acceptor::~Acceptor() {
 }
 
 void Acceptor::Run() {
+  LobbyKeeper keeper(lobby_, &waiter_);
   while (!stop_.load(std::memory_order_relaxed)) {
-    const platform::WaitResult result =
-        waiter_.Wait(lobby_->accept_event(), platform::kNever);
+    const platform::WaitResult result = waiter_.Wait(
+        keeper.usable() ? lobby_->accept_event() : nullptr, keeper.look_ns());
     if (stop_.load(std::memory_order_relaxed)) return;
+    if (keeper.Look()) {
+      Accepted restored;
+      restored.lobby_restored = true;
+      on_accepted_(std::move(restored)).IgnoreError();
+    }
     TakeOffers();
-    if (result == platform::WaitResult::kPoisoned ||
-        lobby_->slots_view().poisoned()) {
-      SHMRPC_LOG(kError) << lobby_->addresses()[0].ToString()
-                         << ": its accept slots were truncated by some process "
-                            "of this user; no new client can connect until the "
-                            "server is restarted";
-      while (!stop_.load(std::memory_order_relaxed)) {
-        waiter_.Wait(nullptr, platform::kNever);
-      }
-      return;
+    if (result == platform::WaitResult::kPoisoned && keeper.usable()) {
+      // Not the memory, then: the system could not wait. Rather slow than
+      // spinning.
+      waiter_.Wait(nullptr, platform::MonotonicNowNs() + LobbyKeeper::kPauseNs);
     }
   }
 }
@@ -203,8 +205,15 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
         header.ring_size_bytes = h.ring_size_bytes;
         header.total_size_bytes = h.total_size_bytes;
         header.client_clock_ns = h.client_clock_ns;
+        // Relaxed: this thread wrote it, or the client lies to itself.
+        header.answered = page->hello.state.load(std::memory_order_relaxed) !=
+                          memory::kHelloPending;
       })) {
     SHMRPC_LOG(kWarning) << "connection " << name.name << " was truncated";
+    return;
+  }
+  if (header.answered) {
+    std::move(free_name).Cancel();
     return;
   }
 

@@ -31,10 +31,13 @@ class Acceptor {
     // Add to a deadline of the client's to have it on this process's clock. 0
     // unless the two live in different time namespaces.
     int64_t clock_offset_ns = 0;
+    // The lobby was made good (lobby_keeper.h): who sleeps on its words wakes,
+    // since a client's ring may have been lost.
+    bool lobby_restored = false;
   };
   // Takes the connection, which the client believes established when this
-  // returns OK; otherwise the client is refused. Also called with an empty
-  // Accepted after every round of accepting: time to look after those that
+  // returns OK; otherwise the client is refused. Also called without a
+  // connection after every round of accepting: time to look after those that
   // exist.
   using OnAccepted = std::function<absl::Status(Accepted accepted)>;
 

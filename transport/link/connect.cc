@@ -26,6 +26,11 @@ using platform::NamedMapping;
 using platform::View;
 
 constexpr int64_t kMillisecondNs = 1000 * 1000;
+// How long a server has to make good a lobby that somebody truncated.
+constexpr int64_t kRepairPatienceNs = 1000 * kMillisecondNs;
+constexpr int64_t kRepairLookNs = 5 * kMillisecondNs;
+// From this pause on an offer that has gone from its slot is made again.
+constexpr int64_t kOfferAgainNs = 100 * kMillisecondNs;
 
 // What the death watch and the handshake share.
 struct ServerDeath {
@@ -94,6 +99,18 @@ int Offer(LobbySlots* slots, const Nonce& nonce, uint32_t pid) {
   return -1;
 }
 
+// Does the slot still hold it? If not, the server has taken it, or somebody has
+// spoilt it.
+bool StillOffered(const LobbySlots* slots, int index, const Nonce& nonce,
+                  uint32_t pid) {
+  const AcceptSlot& slot = slots->slots[index];
+  // Relaxed: nothing is read that its state orders.
+  return slot.state.load(std::memory_order_relaxed) ==
+             (static_cast<uint64_t>(pid) << 32 | memory::kSlotOffered) &&
+         slot.nonce[0].load(std::memory_order_relaxed) == nonce.high &&
+         slot.nonce[1].load(std::memory_order_relaxed) == nonce.low;
+}
+
 // Takes an offer back that nobody looked at. If the server was faster, the slot
 // may hold the offer of another thread of this process by now: that one stays.
 void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
@@ -118,12 +135,31 @@ void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
   SHMRPC_STORE_POINT("slot.withdrawn");
 }
 
+// Looks again for a while where its server is about to have it ready.
+absl::StatusOr<Entrance::Ptr> FindSoon(const Address& address,
+                                       int64_t deadline_ns,
+                                       ConnectCancel* cancel) {
+  auto found = Entrance::Find(address);
+  if (!absl::IsAborted(found.status())) return found;
+  const int64_t give_up_ns =
+      std::min(deadline_ns, platform::MonotonicNowNs() + kRepairPatienceNs);
+  while (absl::IsAborted(found.status()) && !cancel->cancelled()) {
+    const int64_t now_ns = platform::MonotonicNowNs();
+    if (now_ns >= give_up_ns) break;
+    cancel->waiter()->Wait(nullptr,
+                           std::min(give_up_ns, now_ns + kRepairLookNs));
+    found = Entrance::Find(address);
+  }
+  return found;
+}
+
 }  // namespace
 
 absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
                                    std::function<void()> on_server_death,
                                    std::shared_ptr<ConnectCancel> cancel) {
-  auto found = Entrance::Find(address);
+  if (cancel == nullptr) cancel = std::make_shared<ConnectCancel>();
+  auto found = FindSoon(address, deadline_ns, cancel.get());
   if (!found.ok()) return found.status();
   const Entrance::Ptr entrance = *std::move(found);
   const ServerIdentity& server = entrance->server();
@@ -174,8 +210,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
   if (!own_event.ok()) return own_event.status();
 
   auto death = std::make_shared<ServerDeath>();
-  death->cancel =
-      cancel != nullptr ? std::move(cancel) : std::make_shared<ConnectCancel>();
+  death->cancel = std::move(cancel);
   auto watch =
       platform::DeathWatch::Start(server.process, [death, on_server_death] {
         // Relaxed: Interrupt and the wait it ends order it.
@@ -204,16 +239,34 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
   uint32_t answer = memory::kHelloPending;
   uint32_t refusal = memory::kRefusedNone;
   bool reserved = false;
+  int64_t slots_gone_ns = 0;  // since when; 0: they are there
   // Rings again after 1, 10, 100 ms, then each second: slots are shared with
   // other clients, any of which might have spoilt ours or taken our signal.
   for (int64_t pause_ns = kMillisecondNs; answer == memory::kHelloPending;) {
     const bool alive = Guarded(entrance->slots_view(), [&] {
+      // A server that has taken it and is slow finds nothing new in a second
+      // one.
+      if (slot >= 0 && pause_ns >= kOfferAgainNs &&
+          !StillOffered(slots, slot, nonce, self.pid)) {
+        slot = -1;
+      }
       if (slot < 0) slot = Offer(slots, nonce, self.pid);
       entrance->accept_event()->Signal();
     });
     if (!alive) {
-      return absl::DataLossError(absl::StrCat(
-          address.ToString(), ": its accept slots are gone (truncated)"));
+      // Whatever stood there is lost, so it is offered anew.
+      slot = -1;
+      const int64_t now_ns = platform::MonotonicNowNs();
+      if (slots_gone_ns == 0) slots_gone_ns = now_ns;
+      if (entrance->Restore()) {
+        slots_gone_ns = 0;
+        pause_ns = kMillisecondNs;
+      } else if (now_ns - slots_gone_ns >= kRepairPatienceNs) {
+        return give_up(absl::DataLossError(absl::StrCat(
+            address.ToString(),
+            ": its accept slots are gone (truncated by some process of this "
+            "user), and it does not make them good")));
+      }
     }
     if (!reserved) {
       if (absl::Status status = mapping->Reserve(); !status.ok()) {
@@ -259,7 +312,8 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
                           *std::move(poller_event),
                           entrance,
                           server.process,
-                          {}};
+                          {},
+                          [entrance] { return entrance->Restore(); }};
   link.connection =
       std::make_unique<Connection>(memory::kClientSide, std::move(parts));
   return link;

@@ -65,6 +65,10 @@ struct Connection::Record {
 
 namespace {
 
+// Rings that RingPeer loses before it gives up. Its caller comes after 1, 10,
+// 100 ms and a second.
+constexpr int kMaxLostRings = 4;
+
 void WriteNothing(uint8_t*) {}
 
 RingProducer MakeProducer(ConnectionPage* page, memory::Side side,
@@ -224,7 +228,7 @@ Connection::PushResult Connection::Push(const Record& record, bool* rang) {
   }
   if (reserved == RingProducer::Result::kFull) return PushResult::kFull;
   if (ring) {
-    parts_.peer_event.Signal();
+    Ring();
     if (rang != nullptr) *rang = true;
   }
   return PushResult::kPushed;
@@ -442,7 +446,7 @@ void Connection::GiveBackSpace() {
     FailPoisoned();
     return;
   }
-  if (ring) parts_.peer_event.Signal();
+  if (ring) Ring();
 }
 
 void Connection::Park() {
@@ -494,7 +498,29 @@ void Connection::Close() {
         page_->side[side_].closed.exchange(1, std::memory_order_acq_rel) == 0;
     SHMRPC_STORE_POINT("connection.closed");
   });
-  if (alive && first) parts_.peer_event.Signal();
+  if (!alive) {
+    CloseWithoutView();
+  } else if (first) {
+    Ring();
+  }
+}
+
+// This side's view is gone. Where that is only its own misfortune (Windows) the
+// object can be mapped once more, to leave word; where the object is gone for
+// both (Linux), the peer finds out itself when it is woken.
+void Connection::CloseWithoutView() {
+  // Relaxed: decides who does it, nothing else.
+  if (closed_without_view_.exchange(true, std::memory_order_relaxed)) return;
+  const auto again = parts_.mapping.Map(0, sizeof(ConnectionPage),
+                                        platform::Access::kReadWrite);
+  if (again.ok()) {
+    auto* page = reinterpret_cast<ConnectionPage*>(again->data());
+    Guarded(*again, [&] {
+      // SYNC(closed)
+      page->side[side_].closed.store(1, std::memory_order_release);
+    });
+  }
+  Ring();
 }
 
 void Connection::Fail(absl::Status reason) {
@@ -516,14 +542,31 @@ absl::Status Connection::status() const {
   return status_;
 }
 
-void Connection::RingPeer() {
+bool Connection::Ring() {
   parts_.peer_event.Signal();
-  if (!parts_.peer_event.Gone()) return;
-  Fail(absl::DataLossError(absl::StrCat(
-      "connection ", parts_.name.name,
-      ": the word that wakes its peer is gone (truncated by some "
-      "process of this user)",
-      side_ == memory::kClientSide ? "; restart the server" : "")));
+  if (!parts_.peer_event.Gone()) return true;
+  // Its owner may have made it good meanwhile. If not, and if this ring is
+  // lost, it looks at everything once it has.
+  if (parts_.restore_peer_event == nullptr || !parts_.restore_peer_event()) {
+    return false;
+  }
+  parts_.peer_event.Signal();
+  return !parts_.peer_event.Gone();
+}
+
+void Connection::RingPeer() {
+  if (Ring()) {
+    lost_rings_ = 0;
+    return;
+  }
+  if (parts_.restore_peer_event != nullptr && ++lost_rings_ < kMaxLostRings) {
+    return;
+  }
+  Fail(absl::DataLossError(
+      absl::StrCat("connection ", parts_.name.name,
+                   ": the word that wakes its peer is gone (truncated by some "
+                   "process of this user), and the peer does not make it "
+                   "good")));
 }
 
 uint64_t Connection::Undelivered() {

@@ -29,6 +29,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -63,6 +64,9 @@ class Connection {
         peer_event_owner;  // what its word lies in; may be null
     platform::ProcessId peer;
     platform::AccessPolicy segment_access;
+    // After the peer's word was truncated: true, it is there again. May be
+    // null.
+    std::function<bool()> restore_peer_event = nullptr;
   };
   Connection(memory::Side side, Parts parts);
   ~Connection();
@@ -126,7 +130,8 @@ class Connection {
   absl::Status status() const;
 
   // Rings the peer whatever its mark says: for a look-again after a time-out.
-  // Breaks the connection if the word to ring is gone: nobody would ever hear.
+  // Breaks the connection if the word to ring is gone and has not come back
+  // after a few of those: nobody would ever hear. One thread at a time.
   void RingPeer();
 
   // Frames that are not in the ring yet, and blocks the peer has yet to give
@@ -162,6 +167,9 @@ class Connection {
   void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void Announce(bool* rang) ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void FailPoisoned();
+  void CloseWithoutView();
+  // True: the peer has been rung, as far as can be known here.
+  bool Ring();
   void GiveBackSpace();
   // `frame` has its fields, and `message` where its body lies. False: it is one
   // of the link's own and has been dealt with.
@@ -181,10 +189,12 @@ class Connection {
   // 0 if and only if there is none. Written under send_mutex_.
   std::atomic<uint64_t> backlog_bytes_{0};
 
+  int lost_rings_ = 0;             // in a row, of RingPeer
   memory::RingConsumer consumer_;  // the leading thread's
   memory::ArenaSender arena_sender_;
   memory::ArenaReceiver arena_receiver_;
 
+  std::atomic<bool> closed_without_view_{false};
   std::atomic<bool> broken_{false};
   mutable absl::Mutex status_mutex_;
   absl::Status status_ ABSL_GUARDED_BY(status_mutex_);

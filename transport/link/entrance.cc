@@ -106,8 +106,9 @@ absl::StatusOr<KnownPtr> Open(const Address& address) {
   }
   if (!slots.ok()) return slots.status();
   if (slots->size_bytes() < sizeof(memory::LobbySlots)) {
-    return absl::DataLossError(
-        absl::StrCat(address.ToString(), ": its accept slots are too small"));
+    return absl::AbortedError(absl::StrCat(
+        address.ToString(),
+        ": its accept slots are too small: they were truncated; try again"));
   }
   known->slots = *std::move(slots);
   return known;
@@ -140,7 +141,15 @@ absl::StatusOr<Entrance::Ptr> Entrance::Find(const Address& address) {
                             &entrance->slots()->accept_wake.word);
   if (!accept_event.ok()) return accept_event.status();
   entrance->accept_event_ = *std::move(accept_event);
+  if (NamedMapping::GuestsMayStay()) {
+    entrance->slots_mapping_ =
+        std::shared_ptr<const NamedMapping>(*known, &(*known)->slots);
+  }
   return entrance;
+}
+
+bool Entrance::Restore() const {
+  return slots_mapping_ != nullptr && slots_mapping_->Restore(slots_view_).ok();
 }
 
 }  // namespace link

@@ -12,7 +12,7 @@
 //
 // Thread rule: any. Ownership: shared with its connection, which rings a word
 // in the slots page. A forked child starts with none. Failures: those of
-// ReadIdentity; NOT_FOUND, DATA_LOSS about the slots.
+// ReadIdentity; NOT_FOUND, ABORTED about the slots.
 
 #ifndef SHMRPC_TRANSPORT_LINK_ENTRANCE_H_
 #define SHMRPC_TRANSPORT_LINK_ENTRANCE_H_
@@ -43,10 +43,16 @@ class Entrance {
   const platform::View& slots_view() const { return slots_view_; }
   platform::Event* accept_event() { return &accept_event_; }
 
+  // After a fault in the slots. True: the server has made them good, and they
+  // can be touched again. Any thread.
+  bool Restore() const;
+
  private:
   Entrance() = default;
 
   ServerIdentity server_;
+  // Linux: the slots as a guest, for Restore.
+  std::shared_ptr<const platform::NamedMapping> slots_mapping_;
   platform::View slots_view_;
   platform::Event accept_event_;
 };

@@ -59,7 +59,8 @@ absl::StatusOr<std::unique_ptr<Lobby>> Lobby::Create(
     // On Windows a client that just reads the identity of a server that has
     // died holds it for a moment.
     for (int i = 0; i < kStaleLooks && absl::IsAlreadyExists(status); ++i) {
-      if (!absl::IsNotFound(ReadIdentity(a).status())) break;
+      const absl::Status holder = ReadIdentity(a).status();
+      if (!absl::IsNotFound(holder) && !absl::IsAborted(holder)) break;
       platform::Waiter().Wait(nullptr,
                               platform::MonotonicNowNs() + kStaleLookNs);
       status = lobby->CreateIdentity(a);
@@ -105,39 +106,42 @@ absl::Status Lobby::CreateIdentity(const Address& address) {
   auto mapping = NamedMapping::Create(
       address.IdentityName(), sizeof(LobbyIdentity), options,
       [&](uint8_t* data) {
-        auto* identity = reinterpret_cast<LobbyIdentity*>(data);
-        const platform::ProcessId self = platform::CurrentProcess();
-        identity->layout_version = kLayoutVersion;
-        SHMRPC_STORE_POINT("identity.layout version");
-        identity->identity_bytes = sizeof(LobbyIdentity);
-        SHMRPC_STORE_POINT("identity.bytes");
-        identity->pid = self.pid;
-        SHMRPC_STORE_POINT("identity.pid");
-        identity->start_time = self.start_time;
-        SHMRPC_STORE_POINT("identity.start time");
-        identity->slots_nonce[0] = nonce_.high;
-        SHMRPC_STORE_POINT("identity.nonce high");
-        identity->slots_nonce[1] = nonce_.low;
-        SHMRPC_STORE_POINT("identity.nonce low");
-        identity->slots_global =
-            slots_scope_ == platform::Scope::kGlobal ? 1 : 0;
-        SHMRPC_STORE_POINT("identity.slots global");
-        identity->slot_count = memory::kSlotCount;
-        SHMRPC_STORE_POINT("identity.slot count");
-        strncpy(identity->version, SHMRPC_VERSION_STRING,
-                sizeof(identity->version) - 1);
-        SHMRPC_STORE_POINT("identity.version");
-        memcpy(identity->name, address.name.data(),
-               std::min(address.name.size(), sizeof(identity->name)));
-        SHMRPC_STORE_POINT("identity.name");
-        // SYNC(lobby-ready)
-        identity->magic.store(memory::kLobbyMagic, std::memory_order_release);
-        SHMRPC_STORE_POINT("identity.magic");
+        FillIdentity(address, reinterpret_cast<LobbyIdentity*>(data));
         return absl::OkStatus();
       });
   if (!mapping.ok()) return mapping.status();
   identities_.push_back(*std::move(mapping));
   return absl::OkStatus();
+}
+
+// Into zeros.
+void Lobby::FillIdentity(const Address& address, LobbyIdentity* identity) {
+  const platform::ProcessId self = platform::CurrentProcess();
+  identity->layout_version = kLayoutVersion;
+  SHMRPC_STORE_POINT("identity.layout version");
+  identity->identity_bytes = sizeof(LobbyIdentity);
+  SHMRPC_STORE_POINT("identity.bytes");
+  identity->pid = self.pid;
+  SHMRPC_STORE_POINT("identity.pid");
+  identity->start_time = self.start_time;
+  SHMRPC_STORE_POINT("identity.start time");
+  identity->slots_nonce[0] = nonce_.high;
+  SHMRPC_STORE_POINT("identity.nonce high");
+  identity->slots_nonce[1] = nonce_.low;
+  SHMRPC_STORE_POINT("identity.nonce low");
+  identity->slots_global = slots_scope_ == platform::Scope::kGlobal ? 1 : 0;
+  SHMRPC_STORE_POINT("identity.slots global");
+  identity->slot_count = memory::kSlotCount;
+  SHMRPC_STORE_POINT("identity.slot count");
+  strncpy(identity->version, SHMRPC_VERSION_STRING,
+          sizeof(identity->version) - 1);
+  SHMRPC_STORE_POINT("identity.version");
+  memcpy(identity->name, address.name.data(),
+         std::min(address.name.size(), sizeof(identity->name)));
+  SHMRPC_STORE_POINT("identity.name");
+  // SYNC(lobby-ready)
+  identity->magic.store(memory::kLobbyMagic, std::memory_order_release);
+  SHMRPC_STORE_POINT("identity.magic");
 }
 
 absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
@@ -156,9 +160,9 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
 
   // The stable head first: it says whether the rest means what we think.
   if (mapping->size_bytes() < 16) {
-    return absl::DataLossError(
-        absl::StrCat(address.ToString(), ": its object has only ",
-                     mapping->size_bytes(), " bytes: not a shmrpc server"));
+    return absl::AbortedError(absl::StrCat(
+        address.ToString(), ": its object has only ", mapping->size_bytes(),
+        " bytes: it was truncated, or is not a shmrpc server; try again"));
   }
   auto view =
       mapping->Map(0, mapping->size_bytes(), platform::Access::kReadOnly);
@@ -173,13 +177,17 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
     memcpy(bytes, view->data(), whole ? sizeof(bytes) : 16);
   });
   if (!alive) {
-    return absl::DataLossError(absl::StrCat(
-        address.ToString(), ": its identity was truncated while being read"));
+    return absl::AbortedError(
+        absl::StrCat(address.ToString(),
+                     ": its identity was truncated while being read; try "
+                     "again"));
   }
   const auto* identity = reinterpret_cast<const LobbyIdentity*>(bytes);
   if (magic == 0) {
-    return absl::NotFoundError(absl::StrCat(
-        address.ToString(), ": its server is just starting; try again"));
+    return absl::AbortedError(absl::StrCat(
+        address.ToString(),
+        ": its server is just starting, or about to make good an identity that "
+        "was truncated; try again"));
   }
   if (magic != memory::kLobbyMagic) {
     return absl::DataLossError(
@@ -187,9 +195,10 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
                      ": the object under its name was not made by shmrpc"));
   }
   if (identity->layout_version == kLayoutVersion && !whole) {
-    return absl::DataLossError(absl::StrCat(
-        address.ToString(), ": its identity has only ", view->size_bytes(),
-        " bytes, ", sizeof(LobbyIdentity), " are expected: it was truncated"));
+    return absl::AbortedError(
+        absl::StrCat(address.ToString(), ": its identity has only ",
+                     view->size_bytes(), " bytes, ", sizeof(LobbyIdentity),
+                     " are expected: it was truncated; try again"));
   }
   if (identity->layout_version != kLayoutVersion) {
     const auto pid = mapping->CreatorPid();

@@ -6,7 +6,8 @@
 //
 // The server believes only what it keeps privately; the identity is for clients
 // to read, and the slots are writable by any client, so nothing that matters to
-// an established connection lies there.
+// an established connection lies there. Any process of the user can truncate
+// both; MakeGood, which lobby_keeper.h calls, undoes it.
 //
 // Thread rule: const members from any thread. Ownership: the names are free
 // again when it is destroyed, or when the process ends however it ends.
@@ -47,10 +48,24 @@ class Lobby {
   platform::Event* accept_event() { return &accept_event_; }
   platform::Event* poller_event() { return &poller_event_; }
 
+  // The names' objects and the slots, to watch them.
+  std::vector<const platform::NamedMapping*> objects() const;
+
+  // Makes whole again what another process has truncated, under the same names
+  // and without letting go of them; true: something was. One thread at a time;
+  // others may touch the slots meanwhile, and must look at them again
+  // afterwards, as must who sleeps on the events. RESOURCE_EXHAUSTED: there is
+  // no memory for it now.
+  absl::StatusOr<bool> MakeGood();
+
  private:
   Lobby() = default;
   absl::Status CreateSlots();
   absl::Status CreateIdentity(const Address& address);
+  void FillIdentity(const Address& address, memory::LobbyIdentity* identity);
+  absl::StatusOr<bool> MakeSlotsGood();
+  absl::StatusOr<bool> MakeIdentityGood(const Address& address,
+                                        const platform::NamedMapping& mapping);
 
   std::vector<Address> addresses_;
   platform::AccessPolicy access_;
@@ -60,7 +75,7 @@ class Lobby {
   platform::View slots_view_;
   platform::Event accept_event_;
   platform::Event poller_event_;
-  std::vector<platform::NamedMapping> identities_;
+  std::vector<platform::NamedMapping> identities_;  // as addresses_
 };
 
 // A private copy of what a server says of itself.
@@ -73,6 +88,8 @@ struct ServerIdentity {
 
 // Reads and checks the identity behind `address`.
 //   NOT_FOUND            nobody serves that name (any more)
+//   ABORTED              its server is just starting, or about to make good
+//                        what somebody truncated: soon to be read again
 //   FAILED_PRECONDITION  another layout version, or another pid namespace
 //   PERMISSION_DENIED    it belongs to another user
 //   DATA_LOSS            what is there makes no sense

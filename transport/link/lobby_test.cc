@@ -135,9 +135,9 @@ TEST(ReadIdentity, ObjectOfAnotherProgramIsDataLoss) {
             absl::StatusCode::kDataLoss);
 }
 
-TEST(ReadIdentity, ServerThatIsJustStartingIsNotFound) {
+TEST(ReadIdentity, ServerThatIsJustStartingIsWorthAnotherLook) {
   EXPECT_EQ(ReadForged(4096, [](LobbyIdentity* i) { i->magic = 0; }).code(),
-            absl::StatusCode::kNotFound);
+            absl::StatusCode::kAborted);
 }
 
 TEST(ReadIdentity, OtherLayoutVersionSaysBoth) {

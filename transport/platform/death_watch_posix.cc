@@ -1,6 +1,6 @@
 // One thread that sleeps in epoll_wait over the pidfds of all watched
 // processes. A pidfd becomes readable when its process has ended, reaped or
-// not.
+// not. It serves one more descriptor (watch_thread_posix.h), too.
 //
 // All watches of one process share a pidfd, and the last few processes stay
 // pinned when nobody watches them any more: to watch them again, and to ask
@@ -30,10 +30,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "transport/platform/clock.h"
 #include "transport/platform/fork.h"
 #include "transport/platform/module.h"
 #include "transport/platform/os_error.h"
 #include "transport/platform/process.h"
+#include "transport/platform/watch_thread_posix.h"
 #include "transport/platform/watched_process_posix.h"
 
 #ifndef SYS_pidfd_open
@@ -46,6 +48,10 @@ namespace {
 
 // Processes that stay pinned although nobody watches them.
 constexpr size_t kMaxIdle = 16;
+// Of the other descriptor.
+constexpr uint64_t kReadable = 0;  // its number
+constexpr int64_t kMillisecondNs = 1000 * 1000;
+constexpr int64_t kReadablePauseNs = 100 * kMillisecondNs;
 
 class WatchThread {
  public:
@@ -67,6 +73,8 @@ class WatchThread {
   Key Add(const ProcessId& process, int pidfd, Callback on_death);
   // Returns when the callback neither runs nor will run.
   void Remove(const Key& key);
+  // Once. False with errno on failure.
+  bool AddReadable(int fd, Callback on_readable);
   // nullopt: not known here.
   absl::optional<bool> IsAlive(const ProcessId& process);
 
@@ -89,6 +97,10 @@ class WatchThread {
   static void* Run(void* self);
   void Loop();
   void OnEnd(uint64_t number);
+  void OnReadable();
+  // How long to sleep, in milliseconds; listens to the descriptor again when
+  // its pause is over.
+  int PauseLeftMs();
   // These under the mutex.
   Key Attach(uint64_t number, Callback on_death);
   void Forget(Watched* watched);
@@ -104,6 +116,10 @@ class WatchThread {
   std::deque<uint64_t> idle_;  // numbers nobody watches, the oldest first
   uint64_t last_id_ = 0;       // numbers and ids: none is used twice
   uint64_t running_id_ = 0;    // whose callback runs; 0: none
+  int readable_fd_ = -1;
+  Callback on_readable_;  // constant once epoll knows the descriptor
+
+  int64_t pause_until_ns_ = 0;  // the thread's own; 0: there is none
 };
 
 std::atomic<WatchThread*> current_thread{nullptr};
@@ -173,11 +189,51 @@ void WatchThread::Loop() {
     // One at a time, so that none is handled that was removed meanwhile:
     // numbers are never used twice, and OnEnd ignores those it does not know.
     epoll_event event;
-    const int count = epoll_wait(epoll_fd_, &event, 1, -1);
-    if (count == 1) OnEnd(event.data.u64);
+    const int count = epoll_wait(epoll_fd_, &event, 1, PauseLeftMs());
+    if (count == 1) {
+      if (event.data.u64 == kReadable) {
+        OnReadable();
+      } else {
+        OnEnd(event.data.u64);
+      }
+    }
     // A program that closed all its descriptors: rather blind than spinning.
     if (count < 0 && errno != EINTR) return;
   }
+}
+
+bool WatchThread::AddReadable(int fd, Callback on_readable) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  readable_fd_ = fd;
+  on_readable_ = std::move(on_readable);
+  epoll_event event = {};
+  event.events = EPOLLIN | EPOLLONESHOT;
+  event.data.u64 = kReadable;
+  return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void WatchThread::OnReadable() {
+  Callback* on_readable;
+  {
+    // For what AddReadable wrote.
+    std::lock_guard<std::mutex> lock(mutex_);
+    on_readable = &on_readable_;
+  }
+  (*on_readable)();
+  pause_until_ns_ = MonotonicNowNs() + kReadablePauseNs;
+}
+
+int WatchThread::PauseLeftMs() {
+  if (pause_until_ns_ == 0) return -1;
+  const int64_t left_ns = pause_until_ns_ - MonotonicNowNs();
+  if (left_ns > 0) return static_cast<int>(left_ns / kMillisecondNs) + 1;
+  pause_until_ns_ = 0;
+  std::lock_guard<std::mutex> lock(mutex_);
+  epoll_event event = {};
+  event.events = EPOLLIN | EPOLLONESHOT;
+  event.data.u64 = kReadable;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, readable_fd_, &event);
+  return -1;
 }
 
 void WatchThread::OnEnd(uint64_t number) {
@@ -306,6 +362,11 @@ class PosixDeathWatch : public DeathWatch {
 absl::optional<bool> WatchedProcessIsAlive(const ProcessId& process) {
   WatchThread* const thread = WatchThread::Running();
   return thread == nullptr ? absl::nullopt : thread->IsAlive(process);
+}
+
+bool WatchReadable(int fd, std::function<void()> on_readable) {
+  WatchThread* const thread = WatchThread::Get();
+  return thread != nullptr && thread->AddReadable(fd, std::move(on_readable));
 }
 
 absl::StatusOr<std::unique_ptr<DeathWatch>> DeathWatch::Start(

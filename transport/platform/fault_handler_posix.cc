@@ -85,6 +85,9 @@ void OnSigbus(int signal_number, siginfo_t* info, void* context) {
     // First the mark, then the zeros: see PoisonView.
     PoisonView(view);
     if (MapZeros(range)) {
+      // Once more: another thread may have healed the view in between, and
+      // these zeros must not pass for its memory.
+      PoisonView(view);
       errno = saved_errno;
       return;
     }

@@ -93,7 +93,7 @@ class View {
   Access access() const { return access_; }
 
   // True once an access to this view has faulted. What was read since may be
-  // zeros. Never becomes false again.
+  // zeros. Stays true, unless NamedMapping::Restore succeeds.
   bool poisoned() const {
     // Acquire: pairs with the release in PoisonView (view_registry.cc).
     return poison_mark_ != nullptr &&
@@ -154,6 +154,26 @@ class NamedMapping {
   // Reserves what `reserve_first_bytes` left. RESOURCE_EXHAUSTED: there is no
   // memory for it. No-op on Windows, which has committed it already.
   absl::Status Reserve() const;
+
+  // As size_bytes(), but as it is now: another process may have truncated it
+  // (Linux).
+  uint64_t SizeNowBytes() const;
+
+  // Makes a truncated object as large again as it was when it was created or
+  // opened; what was cut off is zeros now. RESOURCE_EXHAUSTED: there is no
+  // memory for it. No-op where nothing was cut off, and on Windows.
+  absl::Status Regrow() const;
+
+  // After a fault in `view`, which begins at the object's first byte, and after
+  // a Regrow in whatever process: the same addresses map the object again, and
+  // the poison is gone. Any thread, beside others that use the view: those may
+  // take zeros for what stands there once more, so it is for views of hints
+  // only. FAILED_PRECONDITION: it is too short still.
+  absl::Status Restore(const View& view) const;
+
+  // Linux: its file, for other primitives of this folder; must not be closed.
+  // -1 on Windows.
+  int descriptor() const;
 
   // Frees the name now: nobody else can open the object any more, those who
   // have it keep it. No-op on Windows, where the last handle does it.

@@ -329,6 +329,36 @@ absl::Status NamedMapping::Reserve() const {
   return ReserveSpace(impl_->file->fd(), impl_->name, impl_->size_bytes);
 }
 
+uint64_t NamedMapping::SizeNowBytes() const {
+  struct stat now;
+  if (impl_->file->inherited() || fstat(impl_->file->fd(), &now) != 0) return 0;
+  return static_cast<uint64_t>(now.st_size);
+}
+
+absl::Status NamedMapping::Regrow() const {
+  if (SizeNowBytes() >= impl_->size_bytes) return absl::OkStatus();
+  return Reserve();
+}
+
+absl::Status NamedMapping::Restore(const View& view) const {
+  const std::string what = Quoted("map again", impl_->name);
+  if (SizeNowBytes() < view.size_bytes()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, ": it has ", SizeNowBytes(),
+                     " bytes only; some process has truncated it"));
+  }
+  const int protection =
+      view.access() == Access::kReadWrite ? PROT_READ | PROT_WRITE : PROT_READ;
+  if (mmap(view.data(), view.size_bytes(), protection, MAP_SHARED | MAP_FIXED,
+           impl_->file->fd(), 0) == MAP_FAILED) {
+    return OsError(what, errno);
+  }
+  HealView(view.registration_);
+  return absl::OkStatus();
+}
+
+int NamedMapping::descriptor() const { return impl_->file->fd(); }
+
 void NamedMapping::Unlink() const {
   if (impl_->file->inherited()) return;
   // Who holds it keeps the name from changing; a guest's look may be outdated

@@ -267,6 +267,26 @@ void View::Unmap() {
 
 absl::Status NamedMapping::Reserve() const { return absl::OkStatus(); }
 
+uint64_t NamedMapping::SizeNowBytes() const { return impl_->size_bytes; }
+
+absl::Status NamedMapping::Regrow() const { return absl::OkStatus(); }
+
+// Sections do not shrink: the pages failed to come, or this process protected
+// them. They stay mapped, so access is all that has to be given back.
+absl::Status NamedMapping::Restore(const View& view) const {
+  DWORD before = 0;
+  if (!VirtualProtect(
+          view.data(), static_cast<SIZE_T>(view.size_bytes()),
+          view.access() == Access::kReadWrite ? PAGE_READWRITE : PAGE_READONLY,
+          &before)) {
+    return OsError(Quoted("map again", impl_->name), LastOsError());
+  }
+  HealView(view.registration_);
+  return absl::OkStatus();
+}
+
+int NamedMapping::descriptor() const { return -1; }
+
 void NamedMapping::Unlink() const {}
 void NamedMapping::LeaveName() {}
 

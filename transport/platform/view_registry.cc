@@ -131,6 +131,11 @@ void PoisonView(int registration) {
   EntryOf(registration)->poisoned.store(1, std::memory_order_release);
 }
 
+void HealView(int registration) {
+  // release: who reads that there is no poison reads the object, mapped before.
+  EntryOf(registration)->poisoned.store(0, std::memory_order_release);
+}
+
 bool ViewIsPoisoned(int registration) {
   return PoisonMark(registration)->load(std::memory_order_acquire) != 0;
 }

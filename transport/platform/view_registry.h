@@ -35,8 +35,11 @@ void DeregisterView(int registration);
 // The view around `address`, -1 if none is.
 int FindView(uintptr_t address, AddressRange* range);
 
-// Sticky until the number is deregistered. Async-signal-safe.
+// Sticky until HealView, or until the number is deregistered.
+// Async-signal-safe.
 void PoisonView(int registration);
+// The object is mapped there again.
+void HealView(int registration);
 bool ViewIsPoisoned(int registration);
 // What it looks at: not 0 from then on. Valid while the number is registered.
 const std::atomic<uint32_t>* PoisonMark(int registration);

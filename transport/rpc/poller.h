@@ -60,6 +60,9 @@ class Poller final : public HandlerPolling {
   // Has every connection looked at soon. Any thread, never blocks for long.
   void Wake() { threads_.RequestScan(); }
 
+  // The event was made good after a truncation.
+  void EventRestored() { threads_.EventRestored(); }
+
   // Has connections dropped whose process lives but let go of them.
   void DropAbandoned() ABSL_LOCKS_EXCLUDED(mutex_);
 

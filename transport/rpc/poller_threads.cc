@@ -63,6 +63,15 @@ void PollerThreads::RequestScan() {
   if (lead_.load(std::memory_order_seq_cst) == 0) Summon(true);
 }
 
+void PollerThreads::EventRestored() {
+  RequestScan();
+  absl::MutexLock lock(&mutex_);
+  event_gone_logged_.store(false, std::memory_order_relaxed);
+  for (const Standing& s : standing_) {
+    if (s.on_event) s.waiter->Interrupt();
+  }
+}
+
 bool PollerThreads::TakeScanRequest() {
   // Relaxed first: the exchange orders; a request seen late is seen next round.
   return scan_requested_.load(std::memory_order_relaxed) &&
@@ -332,21 +341,23 @@ PollerThreads::Outcome PollerThreads::Listen(platform::Waiter* waiter,
   uint64_t seen = 0;    // the lead at the last look
   int64_t seen_ns = 0;  // and when that was
   for (;;) {
-    const bool gone = event_gone_.load(std::memory_order_relaxed);
+    const bool gone = event_->Gone();
     const bool tick = ticking() || (seen & kInHandler) != 0 || gone;
     const int64_t deadline_ns =
         tick ? platform::MonotonicNowNs() + kTickNs : platform::kNever;
     platform::WaitResult result =
         waiter->Wait(gone ? nullptr : event_, deadline_ns);
     if (stopping()) return Outcome::kLook;
-    if (result == platform::WaitResult::kPoisoned) {
-      SHMRPC_LOG(kError) << options_.name
-                         << ": the word clients ring was truncated by some "
-                            "process of this user; polling every millisecond "
-                            "from now on";
-      event_gone_.store(true, std::memory_order_relaxed);
-    }
-    if (event_gone_.load(std::memory_order_relaxed)) {
+    if (gone || result == platform::WaitResult::kPoisoned) {
+      // Relaxed: one line in the log, or two.
+      if (!event_gone_logged_.exchange(true, std::memory_order_relaxed)) {
+        SHMRPC_LOG(kWarning) << options_.name
+                             << ": the word clients ring was truncated by some "
+                                "process of this user; polling every "
+                                "millisecond until it is made good";
+      }
+      if (!gone) waiter->Wait(nullptr, platform::MonotonicNowNs() + kTickNs);
+      if (stopping()) return Outcome::kLook;
       result = platform::WaitResult::kSignaled;  // it might have been
     }
     if (result == platform::WaitResult::kSignaled) {

@@ -74,6 +74,10 @@ class PollerThreads {
   // Has a leader look at everything soon. Never blocks for long.
   void RequestScan() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The event's word was truncated and has been made good: rings may be lost,
+  // and who sleeps on it may sleep on zeros of this process's own.
+  void EventRestored() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // A thread that has left the lead for a handler can lead again, or will once
   // it has said how the call ended. Before that is sent: then whoever is told
   // finds a thread free.
@@ -163,7 +167,7 @@ class PollerThreads {
   std::atomic<bool> stop_{false};
   std::atomic<bool> scan_requested_{false};
   std::atomic<bool> lead_wished_{false};
-  std::atomic<bool> event_gone_{false};
+  std::atomic<bool> event_gone_logged_{false};
   // Threads that lead, stand by, or will do one of both without having to wait
   // for a handler. Written under mutex_; never less than 1 once started.
   std::atomic<int> here_{0};

@@ -82,6 +82,7 @@ absl::Status LocalServer::AddServices(const ServerOptions& options) {
 
 absl::Status LocalServer::OnAccepted(link::Acceptor::Accepted accepted) {
   if (accepted.connection == nullptr) {
+    if (accepted.lobby_restored) poller_->EventRestored();
     poller_->DropAbandoned();
     return absl::OkStatus();
   }
