@@ -3,7 +3,8 @@
 //   ClientQuotas quotas(limits);
 //   auto admitted = quotas.Admit(process, connection_bytes);
 //   if (admitted.seat == nullptr) ... refuse with admitted.refusal ...
-//   ... connection.memory = seat->memory_account(); ... seat->TryBeginCall() ...
+//   ... connection.memory = seat->memory_account(); ... seat->TryBeginCall()
+//   ...
 //
 // A client is a process as the system vouches for it: pid and start time. All
 // its connections share one set of counts, which lives as long as one of them.

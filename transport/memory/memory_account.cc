@@ -32,8 +32,7 @@ std::string MemoryAccount::Describe() const {
   if (whole_ != nullptr && left(*whole_) < left(*this)) {
     return absl::StrCat(whole_->Describe(), " by all clients");
   }
-  return absl::StrCat(used_bytes(), " of ", limit_bytes(),
-                      " bytes are in use");
+  return absl::StrCat(used_bytes(), " of ", limit_bytes(), " bytes are in use");
 }
 
 bool Charge::Take(const std::shared_ptr<MemoryAccount>& account,

@@ -25,9 +25,12 @@ link::ClientQuotas::Limits QuotasFrom(const ClientQuota& quota,
       quota.max_memory_bytes < 0
           ? UINT64_MAX
           : static_cast<uint64_t>(quota.max_memory_bytes);
-  limits.client_calls = quota.max_calls == 0
-                            ? Limit(max_threads - max_threads / 8)
-                            : Limit(quota.max_calls);
+  limits.client_calls = Limit(quota.max_calls);
+  if (quota.max_calls == 0) {
+    // Of a few threads there is no share to keep.
+    limits.client_calls =
+        Limit(max_threads < 16 ? -1 : max_threads - max_threads / 16);
+  }
   return limits;
 }
 

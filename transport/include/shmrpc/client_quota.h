@@ -36,8 +36,8 @@ struct ClientQuota {
 
   // Calls whose handlers run, so also threads that it has of SetMaxThreads. One
   // more ends at once. One that was cancelled counts until its handler returns.
-  // 0: all but an eighth of SetMaxThreads, which stay for other clients; -1: no
-  // limit.
+  // 0: all but a sixteenth of SetMaxThreads, so that others find some; -1, and
+  // 0 with less than 16 threads: no limit.
   int max_calls = 0;
 };
 
