@@ -45,6 +45,7 @@ SHMRPC_TEST_ROLE(test_server) {
   ServerBuilder builder;
   builder.RegisterService(&echo).RegisterService(&probe);
   builder.RegisterService(&script);
+  ClientQuota quota;
   for (const std::string& arg : args) {
     absl::string_view value = arg;
     int number = 0;
@@ -62,8 +63,18 @@ SHMRPC_TEST_ROLE(test_server) {
       if (absl::SimpleAtoi(value, &number) && number != 0) {
         builder.SetMaxThreads(number);
       }
+    } else if (absl::ConsumePrefix(&value, "client_connections=")) {
+      if (absl::SimpleAtoi(value, &number)) quota.max_connections = number;
+    } else if (absl::ConsumePrefix(&value, "client_memory=")) {
+      int64_t bytes = 0;
+      if (absl::SimpleAtoi(value, &bytes)) quota.max_memory_bytes = bytes;
+    } else if (absl::ConsumePrefix(&value, "client_calls=")) {
+      if (absl::SimpleAtoi(value, &number)) quota.max_calls = number;
+    } else if (absl::ConsumePrefix(&value, "max_connections=")) {
+      if (absl::SimpleAtoi(value, &number)) builder.SetMaxConnections(number);
     }
   }
+  builder.SetClientQuota(quota);
   std::unique_ptr<Server> server = builder.BuildAndStart();
   if (server == nullptr) {
     SendLine("failed");
@@ -118,6 +129,11 @@ static std::vector<std::string> ServerArguments(
   args.push_back(absl::StrCat("max_receive=", settings.max_receive_bytes));
   args.push_back(absl::StrCat("max_send=", settings.max_send_bytes));
   args.push_back(absl::StrCat("max_threads=", settings.max_threads));
+  const ClientQuota& quota = settings.quota;
+  args.push_back(absl::StrCat("client_connections=", quota.max_connections));
+  args.push_back(absl::StrCat("client_memory=", quota.max_memory_bytes));
+  args.push_back(absl::StrCat("client_calls=", quota.max_calls));
+  args.push_back(absl::StrCat("max_connections=", settings.max_connections));
   return args;
 }
 

@@ -31,6 +31,8 @@ struct ServerSettings {
   int max_receive_bytes = -1;
   int max_send_bytes = -1;
   int max_threads = 0;  // 0: as the builder has it
+  ClientQuota quota;
+  int max_connections = -1;
 };
 
 class ServerProcess {

@@ -39,6 +39,8 @@ struct HeaderCopy {
 struct Verdict {
   memory::Refusal refusal = memory::kRefusedNone;
   std::string reason;
+  uint64_t limit = 0;
+  bool log = true;
 };
 
 Verdict Judge(const HeaderCopy& header, const platform::NamedMapping& mapping) {
@@ -73,11 +75,28 @@ Verdict Judge(const HeaderCopy& header, const platform::NamedMapping& mapping) {
   return {};
 }
 
+// A seat, or the verdict that there is none.
+Verdict Seat(ClientQuotas* quotas, const platform::ProcessId& client,
+             uint64_t size_bytes, std::unique_ptr<ClientQuotas::Seat>* seat) {
+  ClientQuotas::Admitted admitted = quotas->Admit(client, size_bytes);
+  *seat = std::move(admitted.seat);
+  if (*seat != nullptr) return {};
+  return {admitted.refusal,
+          absl::StrCat(admitted.refusal == memory::kRefusedClientConnections
+                           ? "connections of this process: "
+                       : admitted.refusal == memory::kRefusedConnections
+                           ? "connections of all clients: "
+                           : "bytes of memory for this process: ",
+                       admitted.limit, " are allowed"),
+          admitted.limit, admitted.log};
+}
+
 }  // namespace
 
-Acceptor::Acceptor(Lobby* lobby, OnAccepted on_accepted)
+Acceptor::Acceptor(Lobby* lobby, OnAccepted on_accepted, ClientQuotas* quotas)
     : lobby_(lobby),
       on_accepted_(std::move(on_accepted)),
+      quotas_(quotas),
       thread_([this] { Run(); }) {}
 
 Acceptor::~Acceptor() {
@@ -218,6 +237,10 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
   }
 
   Verdict verdict = Judge(header, *mapping);
+  std::unique_ptr<ClientQuotas::Seat> seat;
+  if (verdict.refusal == memory::kRefusedNone && quotas_ != nullptr) {
+    verdict = Seat(quotas_, header.client, view->size_bytes(), &seat);
+  }
   const int64_t now_ns = platform::MonotonicNowNs();
   const platform::View* guard_view = nullptr;
   if (verdict.refusal == memory::kRefusedNone) {
@@ -228,8 +251,10 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
                             *std::move(client_event),
                             nullptr,
                             header.client,
-                            lobby_->access()};
+                            lobby_->access(),
+                            seat != nullptr ? seat->memory_account() : nullptr};
     Accepted accepted;
+    accepted.seat = std::move(seat);
     accepted.connection =
         std::make_unique<Connection>(memory::kServerSide, std::move(parts));
     // The header is at most as old as the connect's time-out, and never from
@@ -263,11 +288,15 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     }
     return;
   }
-  SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
-                       << claimed_pid << " refused: " << verdict.reason;
+  if (verdict.log) {
+    SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
+                         << claimed_pid << " refused: " << verdict.reason;
+  }
   Guarded(*view, [&] {
     page->hello.refusal = verdict.refusal;
     SHMRPC_STORE_POINT("hello.refusal");
+    page->hello.limit = verdict.limit;
+    SHMRPC_STORE_POINT("hello.limit");
     page->hello.server_clock_ns = now_ns;
     SHMRPC_STORE_POINT("hello.clock of a refusal");
     page->hello.state.store(memory::kHelloRefused, std::memory_order_release);

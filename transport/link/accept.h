@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "transport/link/client_quotas.h"
 #include "transport/link/connection.h"
 #include "transport/link/lobby.h"
 #include "transport/platform/event.h"
@@ -27,6 +28,8 @@ namespace link {
 class Acceptor {
  public:
   struct Accepted {
+    // Its place among the server's connections; null without quotas.
+    std::unique_ptr<ClientQuotas::Seat> seat;
     std::unique_ptr<Connection> connection;
     // Add to a deadline of the client's to have it on this process's clock. 0
     // unless the two live in different time namespaces.
@@ -41,7 +44,10 @@ class Acceptor {
   // exist.
   using OnAccepted = std::function<absl::Status(Accepted accepted)>;
 
-  Acceptor(Lobby* lobby, OnAccepted on_accepted);
+  // `quotas`: who may connect; null: everybody. Throws std::system_error if the
+  // system starts no thread.
+  Acceptor(Lobby* lobby, OnAccepted on_accepted,
+           ClientQuotas* quotas = nullptr);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -53,6 +59,7 @@ class Acceptor {
 
   Lobby* const lobby_;
   const OnAccepted on_accepted_;
+  ClientQuotas* const quotas_;  // may be null
   std::atomic<bool> stop_{false};
   platform::Waiter waiter_;
   std::thread thread_;

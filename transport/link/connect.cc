@@ -43,7 +43,14 @@ absl::Status Gone(const Address& address) {
       address.ToString(), ": its server died during the connection handshake"));
 }
 
-absl::Status Refused(const Address& address, uint32_t reason) {
+// A limit of the server's; `limit` is what it says.
+absl::Status Full(const Address& address, uint64_t limit, const char* of_what) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      address.ToString(), ": its server refused the connection: ", "it allows ",
+      limit, of_what));
+}
+
+absl::Status Refused(const Address& address, uint32_t reason, uint64_t limit) {
   const char* why = "for an unknown reason";
   switch (reason) {
     case memory::kRefusedLayoutVersion:
@@ -67,6 +74,17 @@ absl::Status Refused(const Address& address, uint32_t reason) {
     case memory::kRefusedShuttingDown:
       why = "it is shutting down";
       break;
+    case memory::kRefusedClientConnections:
+      return Full(address, limit,
+                  " connections of one process, and this one has them; close "
+                  "some, share a channel, or raise its ClientQuota");
+    case memory::kRefusedConnections:
+      return Full(address, limit,
+                  " connections of all its clients together, and has them");
+    case memory::kRefusedClientMemory:
+      return Full(address, limit,
+                  " bytes of memory for one process, which leaves too little "
+                  "for another connection of this one");
   }
   return absl::UnavailableError(absl::StrCat(
       address.ToString(), ": its server refused the connection: ", why));
@@ -155,9 +173,11 @@ absl::StatusOr<Entrance::Ptr> FindSoon(const Address& address,
 
 }  // namespace
 
-absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
-                                   std::function<void()> on_server_death,
-                                   std::shared_ptr<ConnectCancel> cancel) {
+absl::StatusOr<ClientLink> Connect(
+    const Address& address, int64_t deadline_ns,
+    std::function<void()> on_server_death,
+    std::shared_ptr<ConnectCancel> cancel,
+    std::shared_ptr<memory::MemoryAccount> memory_account) {
   if (cancel == nullptr) cancel = std::make_shared<ConnectCancel>();
   auto found = FindSoon(address, deadline_ns, cancel.get());
   if (!found.ok()) return found.status();
@@ -238,6 +258,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
   };
   uint32_t answer = memory::kHelloPending;
   uint32_t refusal = memory::kRefusedNone;
+  uint64_t limit = 0;
   bool reserved = false;
   int64_t slots_gone_ns = 0;  // since when; 0: they are there
   // Rings again after 1, 10, 100 ms, then each second: slots are shared with
@@ -280,6 +301,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
           // SYNC(hello): acquire pairs with the server's release.
           answer = page->hello.state.load(std::memory_order_acquire);
           refusal = page->hello.refusal;
+          limit = page->hello.limit;
         })) {
       return absl::DataLossError(
           absl::StrCat("connection ", name.name, " was truncated"));
@@ -300,7 +322,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
     if (now_ns >= again_ns)
       pause_ns = std::min(pause_ns * 10, 1000 * kMillisecondNs);
   }
-  if (answer != memory::kHelloAccepted) return Refused(address, refusal);
+  if (answer != memory::kHelloAccepted) return Refused(address, refusal, limit);
 
   ClientLink link;
   link.own_event = *std::move(own_event);
@@ -313,6 +335,7 @@ absl::StatusOr<ClientLink> Connect(const Address& address, int64_t deadline_ns,
                           entrance,
                           server.process,
                           {},
+                          std::move(memory_account),
                           [entrance] { return entrance->Restore(); }};
   link.connection =
       std::make_unique<Connection>(memory::kClientSide, std::move(parts));

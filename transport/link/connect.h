@@ -7,7 +7,8 @@
 // Failures (all say which server): those of ReadIdentity; UNAVAILABLE if the
 // server refused or died meanwhile; DEADLINE_EXCEEDED if it did not answer;
 // CANCELLED if a ConnectCancel ended it; RESOURCE_EXHAUSTED if the system has
-// no memory for the connection.
+// no memory for the connection, or if the server has as many connections as it
+// allows.
 
 #ifndef SHMRPC_TRANSPORT_LINK_CONNECT_H_
 #define SHMRPC_TRANSPORT_LINK_CONNECT_H_
@@ -55,13 +56,15 @@ class ConnectCancel {
   platform::Waiter waiter_;
 };
 
+// `memory_account`: what may be held for the server; null: no limit.
 // `on_server_death` is called at most once, on the watching thread, when the
 // server process ends; possibly before Connect returns. `cancel`, if not null,
 // serves this Connect only.
 absl::StatusOr<ClientLink> Connect(
     const Address& address, int64_t deadline_ns,
     std::function<void()> on_server_death,
-    std::shared_ptr<ConnectCancel> cancel = nullptr);
+    std::shared_ptr<ConnectCancel> cancel = nullptr,
+    std::shared_ptr<memory::MemoryAccount> memory_account = nullptr);
 
 // True if the server behind an established connection no longer holds its name
 // although its process lives: it was replaced by exec, or shut down without a

@@ -103,8 +103,9 @@ Connection::Connection(memory::Side side, Parts parts)
       page_(reinterpret_cast<ConnectionPage*>(parts_.view.data())),
       producer_(MakeProducer(page_, side_, parts_.ring_size_bytes)),
       consumer_(MakeConsumer(page_, peer_side_, parts_.ring_size_bytes)),
-      arena_sender_(parts_.name, side_, parts_.segment_access),
-      arena_receiver_(parts_.name, peer_side_) {}
+      arena_sender_(parts_.name, side_, parts_.segment_access,
+                    parts_.memory_account),
+      arena_receiver_(parts_.name, peer_side_, parts_.memory_account) {}
 
 Connection::~Connection() { Close(); }
 
@@ -180,9 +181,42 @@ void Connection::Announce(bool* rang) {
     const SegmentInfo info{a.size_bytes};
     Record record{{}, &info, sizeof(info), {}, WriteNothing, false};
     record.fields.kind = memory::kFrameSegment;
+    if (a.size_bytes == 0) {
+      record.fields.kind = memory::kFrameDrop;
+      record.fixed_bytes = 0;
+    }
     record.fields.aux = a.segment;
-    record.fields.record_bytes = sizeof(FrameHeader) + sizeof(info);
+    record.fields.record_bytes =
+        static_cast<uint32_t>(sizeof(FrameHeader) + record.fixed_bytes);
     PushOrKeep(record, rang);
+  }
+}
+
+void Connection::AnnounceDropped() {
+  if (!arena_sender_.HasAnnouncements()) return;
+  absl::MutexLock lock(&send_mutex_);
+  Announce(nullptr);
+}
+
+absl::Status Connection::TakeSegmentFrame(const FrameFields& fields,
+                                          const SegmentInfo& segment) {
+  absl::Status done;
+  switch (fields.kind) {
+    case memory::kFrameSegment: {
+      done = arena_receiver_.AddSegment(fields.aux, segment.size_bytes);
+      if (!absl::IsResourceExhausted(done)) return done;
+      OutgoingFrame refuse;
+      refuse.kind = memory::kFrameRefuse;
+      refuse.aux = fields.aux;
+      Send(refuse).IgnoreError();  // broken: nobody is left to tell
+      return absl::OkStatus();
+    }
+    case memory::kFrameDrop:
+      return arena_receiver_.DropSegment(fields.aux);
+    default:
+      done = arena_sender_.Refused(fields.aux);
+      AnnounceDropped();
+      return done;
   }
 }
 
@@ -402,11 +436,13 @@ bool Connection::Interpret(const BlockRef& ref, const SegmentInfo& segment,
       Fail(std::move(returned));
       return false;
     }
+    AnnounceDropped();
   }
   if (fields.kind == memory::kFrameReturn) return false;
-  if (fields.kind == memory::kFrameSegment) {
-    absl::Status done =
-        arena_receiver_.AddSegment(fields.aux, segment.size_bytes);
+  if (fields.kind == memory::kFrameSegment ||
+      fields.kind == memory::kFrameRefuse ||
+      fields.kind == memory::kFrameDrop) {
+    absl::Status done = TakeSegmentFrame(fields, segment);
     if (!done.ok()) Fail(std::move(done));
     return false;
   }
@@ -420,6 +456,12 @@ bool Connection::Interpret(const BlockRef& ref, const SegmentInfo& segment,
     if (bytes.ok() && ref.block == UINT32_MAX) {
       Fail(absl::DataLossError("no block has this number"));
       return false;
+    }
+    if (bytes.ok() && bytes->view == nullptr) {
+      frame->block = ref.block;
+      frame->fields.metadata_bytes = 0;
+      frame->message_bytes = 0;
+      return true;
     }
     if (!bytes.ok() || fields.metadata_bytes > bytes->size_bytes) {
       Fail(bytes.ok() ? absl::DataLossError("metadata longer than its block")

@@ -39,6 +39,7 @@
 #include "transport/link/frame.h"
 #include "transport/memory/arena.h"
 #include "transport/memory/layout.h"
+#include "transport/memory/memory_account.h"
 #include "transport/memory/ring.h"
 #include "transport/platform/event.h"
 #include "transport/platform/mapping.h"
@@ -64,6 +65,8 @@ class Connection {
         peer_event_owner;  // what its word lies in; may be null
     platform::ProcessId peer;
     platform::AccessPolicy segment_access;
+    // What may be held for the peer; null: no limit.
+    std::shared_ptr<memory::MemoryAccount> memory_account = nullptr;
     // After the peer's word was truncated: true, it is there again. May be
     // null.
     std::function<bool()> restore_peer_event = nullptr;
@@ -75,9 +78,9 @@ class Connection {
 
   // Sends `frame`; `write` is called once, guarded, with room for
   // frame.message_bytes. `*rang` (may be null): true if the peer was asleep.
-  // RESOURCE_EXHAUSTED: no memory for the message; nothing was sent and the
-  // connection goes on. Other errors: the connection is broken, and nothing was
-  // sent.
+  // RESOURCE_EXHAUSTED: no memory for the message, or more than may be held for
+  // the peer; nothing was sent and the connection goes on. Other errors: the
+  // connection is broken, and nothing was sent.
   absl::Status Send(const OutgoingFrame& frame, OutgoingFrame::Write write,
                     bool* rang = nullptr);
   absl::Status Send(const OutgoingFrame& frame, bool* rang = nullptr);
@@ -149,6 +152,11 @@ class Connection {
   // Bytes of the object and of both sides' segments as far as known here.
   uint64_t SizeBytes() const;
 
+  // What is held for the peer; null: nobody counts.
+  const std::shared_ptr<memory::MemoryAccount>& memory_account() const {
+    return parts_.memory_account;
+  }
+
   const platform::ObjectName& name() const { return parts_.name; }
   const platform::ProcessId& peer() const { return parts_.peer; }
   const platform::NamedMapping& mapping() const { return parts_.mapping; }
@@ -166,6 +174,11 @@ class Connection {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void Announce(bool* rang) ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  // What taking back a block, or a refusal, has left to tell the peer.
+  void AnnounceDropped() ABSL_LOCKS_EXCLUDED(send_mutex_);
+  // A frame about a segment. An error: a lie.
+  absl::Status TakeSegmentFrame(const FrameFields& fields,
+                                const memory::SegmentInfo& segment);
   void FailPoisoned();
   void CloseWithoutView();
   // True: the peer has been rung, as far as can be known here.

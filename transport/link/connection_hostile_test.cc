@@ -134,6 +134,29 @@ TEST_F(HostileClient, PaddingShortOfTheEndBreaksTheConnection) {
   ExpectBroken("cannot stand");
 }
 
+TEST_F(HostileClient, RefusalOfNoSegmentBreaksTheConnection) {
+  Forge(Record(kHeader, memory::kFrameRefuse, 0));
+  ExpectBroken("refuses segment 0");
+}
+
+TEST_F(HostileClient, DropOfNoSegmentBreaksTheConnection) {
+  Forge(Record(kHeader, memory::kFrameDrop, 0));
+  ExpectBroken("drops segment 0");
+}
+
+TEST_F(HostileClient, RefusalAndDropWithABodyBreakTheConnection) {
+  for (const uint8_t kind : {memory::kFrameRefuse, memory::kFrameDrop}) {
+    ConnectionPair pair(memory::kMinRingSizeBytes);
+    auto* header =
+        reinterpret_cast<FrameHeader*>(pair.ring(kClientSide, kClientSide));
+    header->size_kind_flags = RecordWord(kHeader + 1, kind, 0);
+    Frame frame;
+    EXPECT_FALSE(pair.server().Next(&frame));
+    EXPECT_THAT(std::string(pair.server().status().message()),
+                HasSubstr("frame with 1 bytes"));
+  }
+}
+
 TEST_F(HostileClient, ReturnsOfNothingBreakTheConnection) {
   Forge(Record(kHeader, memory::kFrameReturn, 0));
   ExpectBroken("return frame");

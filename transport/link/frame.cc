@@ -34,13 +34,16 @@ constexpr KindRule kRules[] = {
      memory::kFlagMessage | memory::kFlagBlock | memory::kFlagLast |
          memory::kFlagInitial},
     {"credit", {true, true}, 0},
+    {"refuse", {true, true}, 0},
+    {"drop", {true, true}, 0},
 };
 constexpr size_t kKinds = sizeof(kRules) / sizeof(kRules[0]);
 static_assert(memory::kFramePad == 1 && memory::kFrameBind == 2 &&
                   memory::kFrameOpen == 3 && memory::kFrameClose == 4 &&
                   memory::kFrameCancel == 5 && memory::kFrameSegment == 6 &&
                   memory::kFrameReturn == 7 && memory::kFrameMessage == 8 &&
-                  memory::kFrameCredit == 9 && kKinds == 10 &&
+                  memory::kFrameCredit == 9 && memory::kFrameRefuse == 10 &&
+                  memory::kFrameDrop == 11 && kKinds == 12 &&
                   kClientSide == 0 && kServerSide == 1,
               "the table is by kind");
 
@@ -84,6 +87,12 @@ absl::Status ValidateFrame(const FrameFields& fields, memory::Side sender) {
   if (fields.kind == memory::kFrameCredit && (fields.aux == 0 || body != 0)) {
     return absl::DataLossError(absl::StrCat(
         "credit frame of ", body, " bytes for ", fields.aux, " bytes"));
+  }
+  if ((fields.kind == memory::kFrameRefuse ||
+       fields.kind == memory::kFrameDrop) &&
+      body != 0) {
+    return absl::DataLossError(
+        absl::StrCat(rule->name, " frame with ", body, " bytes"));
   }
   if (fields.kind == memory::kFrameReturn &&
       (fields.returned_block == 0 || body != 0)) {

@@ -41,14 +41,19 @@ struct Frame {
   const uint8_t* message = nullptr;
   uint64_t message_bytes = 0;
   const platform::View* view = nullptr;
-  // Set if metadata and message lie in a block, which then is to be given back.
+  // Set if metadata and message lie in a block that can be read.
   std::shared_ptr<platform::View> block_view;
-  uint32_t block = 0;
+  uint32_t block = 0;  // if holds_block()
 
   bool has_message() const {
     return (fields.flags & memory::kFlagMessage) != 0;
   }
   bool in_block() const { return block_view != nullptr; }
+  // Is there a block to be given back?
+  bool holds_block() const { return (fields.flags & memory::kFlagBlock) != 0; }
+  // It lies in a segment that this side refused for lack of memory: neither
+  // metadata nor message can be had, and their sizes are 0.
+  bool refused() const { return holds_block() && block_view == nullptr; }
   bool last() const { return (fields.flags & memory::kFlagLast) != 0; }
   bool initial() const { return (fields.flags & memory::kFlagInitial) != 0; }
 };

@@ -29,26 +29,50 @@ platform::OpenOptions GuestOptions() {
   return options;
 }
 
+// A view and what it costs, for as long as anybody holds it.
+struct ChargedView {
+  Charge charge;
+  platform::View view;
+};
+
+std::shared_ptr<platform::View> Share(Charge charge, platform::View view) {
+  auto both = std::make_shared<ChargedView>(
+      ChargedView{std::move(charge), std::move(view)});
+  return {both, &both->view};
+}
+
+absl::Status NoRoom(const platform::ObjectName& base_name,
+                    uint64_t segment_bytes, const MemoryAccount& account) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "connection ", base_name.name, ": no room for payloads in another ",
+      segment_bytes, " bytes of memory: ", account.Describe()));
+}
+
 }  // namespace
 
 struct ArenaSender::Segment {
-  Segment(uint32_t number, platform::NamedMapping mapping, platform::View view)
+  Segment(uint32_t number, platform::NamedMapping mapping,
+          std::shared_ptr<platform::View> view)
       : number(number),
         mapping(std::move(mapping)),
-        view(std::make_shared<platform::View>(std::move(view))),
+        view(std::move(view)),
         table(this->view->size_bytes()) {}
 
   const uint32_t number;
   platform::NamedMapping mapping;
   const std::shared_ptr<platform::View> view;
   BlockTable table;
+  bool refused = false;
+  bool seen = false;  // by the peer: a block of it came back
 };
 
 ArenaSender::ArenaSender(platform::ObjectName base_name, Side side,
-                         platform::AccessPolicy access)
+                         platform::AccessPolicy access,
+                         std::shared_ptr<MemoryAccount> account)
     : base_name_(std::move(base_name)),
       side_(side),
-      access_(std::move(access)) {}
+      access_(std::move(access)),
+      account_(std::move(account)) {}
 
 ArenaSender::~ArenaSender() {
   absl::MutexLock lock(&mutex_);
@@ -78,26 +102,71 @@ absl::StatusOr<ArenaSender::Segment*> ArenaSender::AddSegment(
   const uint64_t generous = std::max(
       exact,
       std::min(std::max(total, kMinSegmentBytes), kMaxSpareSegmentBytes));
-  const uint32_t number = next_segment_;
-  const platform::ObjectName name = SegmentName(base_name_, side_, number);
+  auto segment = MakeSegment(generous);
+  if (absl::IsResourceExhausted(segment.status())) {
+    // What lies idle makes room first.
+    DropEmpty();
+    segment = MakeSegment(exact);
+  } else if (!segment.ok() && generous != exact) {
+    segment = MakeSegment(exact);
+  }
+  if (!segment.ok()) return segment.status();
+  Segment* added = segment->get();
+  const uint32_t number = added->number;
+  next_segment_ = number + 1;
+  announcements_.push_back({number, added->table.size_bytes()});
+  has_announcements_.store(true, std::memory_order_relaxed);
+  segments_[number] = *std::move(segment);
+  return added;
+}
+
+absl::StatusOr<std::unique_ptr<ArenaSender::Segment>> ArenaSender::MakeSegment(
+    uint64_t size_bytes) {
+  Charge charge;
+  if (!charge.Take(account_, size_bytes)) {
+    return NoRoom(base_name_, size_bytes, *account_);
+  }
+  const platform::ObjectName name =
+      SegmentName(base_name_, side_, next_segment_);
   platform::CreateOptions options;
   options.access = access_;
-  auto mapping = platform::NamedMapping::Create(name, generous, options);
-  if (!mapping.ok() && generous != exact) {
-    mapping = platform::NamedMapping::Create(name, exact, options);
-  }
+  auto mapping = platform::NamedMapping::Create(name, size_bytes, options);
   if (!mapping.ok()) return mapping.status();
   auto view =
       mapping->Map(0, mapping->size_bytes(), platform::Access::kReadWrite);
   if (!view.ok()) return view.status();
-  ++next_segment_;
-  auto segment =
-      absl::make_unique<Segment>(number, *std::move(mapping), *std::move(view));
-  announcements_.push_back({number, segment->table.size_bytes()});
+  return absl::make_unique<Segment>(next_segment_, *std::move(mapping),
+                                    Share(std::move(charge), *std::move(view)));
+}
+
+ArenaSender::Segments::iterator ArenaSender::Drop(Segments::iterator segment) {
+  announcements_.push_back({segment->first, 0});
   has_announcements_.store(true, std::memory_order_relaxed);
-  Segment* added = segment.get();
-  segments_[number] = std::move(segment);
-  return added;
+  return segments_.erase(segment);
+}
+
+void ArenaSender::DropEmpty() {
+  for (auto s = segments_.begin(); s != segments_.end();) {
+    if (s->second->table.empty() && s->second->seen) {
+      s = Drop(s);
+    } else {
+      ++s;
+    }
+  }
+}
+
+absl::Status ArenaSender::Refused(uint32_t segment) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = segments_.find(segment);
+  if (found == segments_.end() || found->second->refused) {
+    return absl::DataLossError(absl::StrCat(
+        "connection ", base_name_.name, ": the peer refuses segment ", segment,
+        ", which it does not have"));
+  }
+  found->second->refused = true;
+  found->second->seen = true;
+  DropEmpty();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Block> ArenaSender::AllocateLocked(uint64_t size_bytes) {
@@ -109,6 +178,7 @@ absl::StatusOr<Block> ArenaSender::AllocateLocked(uint64_t size_bytes) {
   Segment* segment = nullptr;
   absl::optional<uint64_t> offset;
   for (const auto& s : segments_) {
+    if (s.second->refused) continue;
     offset = s.second->table.Allocate(size_bytes);
     if (offset) {
       segment = s.second.get();
@@ -139,10 +209,14 @@ absl::StatusOr<Block> ArenaSender::Allocate(uint64_t size_bytes) {
 }
 
 void ArenaSender::Cancel(const Block& block) {
-  Return(block.ref.block).IgnoreError();
+  Free(block.ref.block, /*returned=*/false).IgnoreError();
 }
 
 absl::Status ArenaSender::Return(uint32_t number) {
+  return Free(number, /*returned=*/true);
+}
+
+absl::Status ArenaSender::Free(uint32_t number, bool returned) {
   absl::MutexLock lock(&mutex_);
   auto lent = lent_.find(number);
   if (lent == lent_.end()) {
@@ -151,8 +225,11 @@ absl::Status ArenaSender::Return(uint32_t number) {
         ", which it does not have"));
   }
   auto segment = segments_.find(lent->second.segment);
-  segment->second->table.Free(lent->second.offset_bytes);
+  Segment* const s = segment->second.get();
+  s->table.Free(lent->second.offset_bytes);
+  s->seen |= returned;
   lent_.erase(lent);
+  if (s->refused && s->table.empty()) Drop(segment);
   return absl::OkStatus();
 }
 
@@ -174,10 +251,12 @@ uint64_t ArenaSender::LentBlocks() const {
   return lent_.size();
 }
 
-ArenaReceiver::ArenaReceiver(platform::ObjectName base_name, Side side)
+ArenaReceiver::ArenaReceiver(platform::ObjectName base_name, Side side,
+                             std::shared_ptr<MemoryAccount> account)
     : base_name_(std::move(base_name)),
       side_(side),
-      fork_generation_(platform::ForkGeneration()) {}
+      fork_generation_(platform::ForkGeneration()),
+      account_(std::move(account)) {}
 
 ArenaReceiver::~ArenaReceiver() {
   // In a forked copy they are the parent's.
@@ -196,6 +275,16 @@ absl::Status ArenaReceiver::AddSegment(uint32_t number, uint64_t size_bytes) {
         "connection ", base_name_.name, ": the peer announced segment ", number,
         " twice, or more than ", kMaxSegments));
   }
+  std::shared_ptr<platform::View> view;
+  absl::Status mapped = Map(number, size_bytes, &view);
+  if (mapped.ok() || absl::IsResourceExhausted(mapped)) {
+    segments_[number] = std::move(view);
+  }
+  return mapped;
+}
+
+absl::Status ArenaReceiver::Map(uint32_t number, uint64_t size_bytes,
+                                std::shared_ptr<platform::View>* view) {
   auto mapping = platform::NamedMapping::Open(
       SegmentName(base_name_, side_, number), GuestOptions());
   if (!mapping.ok()) return mapping.status();
@@ -209,10 +298,21 @@ absl::Status ArenaReceiver::AddSegment(uint32_t number, uint64_t size_bytes) {
         "connection ", base_name_.name, ": segment ", number, " has ",
         mapping->size_bytes(), " bytes, the peer announced ", size_bytes));
   }
-  auto view = mapping->Map(0, size_bytes, platform::Access::kReadWrite);
-  if (!view.ok()) return view.status();
-  segments_[number] = std::make_shared<platform::View>(*std::move(view));
+  Charge charge;
+  if (!charge.Take(account_, size_bytes)) {
+    return NoRoom(base_name_, size_bytes, *account_);
+  }
+  auto mapped = mapping->Map(0, size_bytes, platform::Access::kReadWrite);
+  if (!mapped.ok()) return mapped.status();
+  *view = Share(std::move(charge), *std::move(mapped));
   return absl::OkStatus();
+}
+
+absl::Status ArenaReceiver::DropSegment(uint32_t number) {
+  if (segments_.erase(number) == 1) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("connection ", base_name_.name,
+                                          ": the peer drops segment ", number,
+                                          ", which it never announced"));
 }
 
 absl::StatusOr<ArenaReceiver::Bytes> ArenaReceiver::Resolve(
@@ -223,6 +323,7 @@ absl::StatusOr<ArenaReceiver::Bytes> ArenaReceiver::Resolve(
         "connection ", base_name_.name, ": the peer refers to segment ",
         ref.segment, ", which it never announced"));
   }
+  if (segment->second == nullptr) return Bytes{nullptr, 0, nullptr};
   const uint64_t size = segment->second->size_bytes();
   if (ref.size_bytes > size || ref.offset_bytes > size - ref.size_bytes) {
     return absl::DataLossError(

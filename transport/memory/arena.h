@@ -14,19 +14,25 @@
 // The sender allocates with private bookkeeping and believes the receiver only
 // that a block which is lent comes back. The receiver maps a segment when it is
 // announced, also if its sender has been killed meanwhile, and checks every
-// reference against the size it mapped. Segments live as long as their
-// connection. A segment is named after its connection, so
-// the name is as unguessable as that one, and is unlinked by the receiver as
-// soon as it has mapped it.
+// reference against the size it mapped. A segment is named after its
+// connection, so the name is as unguessable as that one, and is unlinked by the
+// receiver as soon as it has mapped it.
+//
+// Both ends charge segments to an account of what may be held for the peer. A
+// receiver whose account has no room refuses the segment: blocks in it are
+// known by number only, and the sender, told so, uses it no more. Segments live
+// as long as their connection, but one that was refused, and then also those
+// without blocks, is dropped by its sender, who says so.
 //
 // Thread rule: ArenaSender any thread; ArenaReceiver one at a time, but what
 // Resolve returned stays valid on any thread as long as its view is held.
-// Failures: RESOURCE_EXHAUSTED when the system has no memory for a segment;
-// DATA_LOSS for what the peer cannot honestly have said.
+// Failures: RESOURCE_EXHAUSTED when the system, or the account, has no memory
+// for a segment; DATA_LOSS for what the peer cannot honestly have said.
 
 #ifndef SHMRPC_TRANSPORT_MEMORY_ARENA_H_
 #define SHMRPC_TRANSPORT_MEMORY_ARENA_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -39,6 +45,7 @@
 #include "absl/synchronization/mutex.h"
 #include "transport/memory/block_table.h"
 #include "transport/memory/layout.h"
+#include "transport/memory/memory_account.h"
 #include "transport/platform/mapping.h"
 
 namespace shmrpc {
@@ -60,8 +67,10 @@ struct Block {
 class ArenaSender {
  public:
   // Segments are named `base_name` + ".c0", ".c1" ... (".s0" for the server).
+  // `account`: what may be held for the peer; null: no limit.
   ArenaSender(platform::ObjectName base_name, Side side,
-              platform::AccessPolicy access);
+              platform::AccessPolicy access,
+              std::shared_ptr<MemoryAccount> account = nullptr);
   ~ArenaSender();
 
   // A block of `size_bytes`, lent until Return or Cancel of its number.
@@ -74,18 +83,22 @@ class ArenaSender {
   // The receiver gives a block back. DATA_LOSS if it is not lent.
   absl::Status Return(uint32_t number);
 
+  // The receiver keeps no segment of this number. DATA_LOSS if there is none,
+  // or if it said so before.
+  absl::Status Refused(uint32_t segment);
+
   // A segment the peer has to be told of.
   struct Announcement {
     uint32_t segment;
-    uint64_t size_bytes;
+    uint64_t size_bytes;  // 0: it was dropped
   };
   // What is to be announced before the next block is sent. The caller sends
   // them in order, holding its own send lock.
   std::vector<Announcement> TakeAnnouncements();
   // Cheap, exact for blocks that the calling thread allocated.
   bool HasAnnouncements() const {
-    // Relaxed: set by Allocate on the same thread, or on one whose block is
-    // announced by that thread itself.
+    // Relaxed: set by Allocate, Return or Refused on the same thread, or on one
+    // that then announces it itself.
     return has_announcements_.load(std::memory_order_relaxed);
   }
 
@@ -102,7 +115,16 @@ class ArenaSender {
 
  private:
   struct Segment;
+  using Segments = std::map<uint32_t, std::unique_ptr<Segment>>;
   absl::StatusOr<Segment*> AddSegment(uint64_t at_least_bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::unique_ptr<Segment>> MakeSegment(uint64_t size_bytes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Free(uint32_t block, bool returned) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Drops those that hold no block, if the peer has seen them.
+  void DropEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The one after it.
+  Segments::iterator Drop(Segments::iterator segment)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Block> AllocateLocked(uint64_t size_bytes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -110,9 +132,9 @@ class ArenaSender {
   const platform::ObjectName base_name_;
   const Side side_;
   const platform::AccessPolicy access_;
+  const std::shared_ptr<MemoryAccount> account_;  // may be null
   mutable absl::Mutex mutex_;
-  std::map<uint32_t, std::unique_ptr<Segment>> segments_
-      ABSL_GUARDED_BY(mutex_);
+  Segments segments_ ABSL_GUARDED_BY(mutex_);
   uint32_t next_segment_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t next_block_ ABSL_GUARDED_BY(mutex_) = 0;
   struct Lent {
@@ -127,17 +149,23 @@ class ArenaSender {
 
 class ArenaReceiver {
  public:
-  // `side`: the sender's.
-  ArenaReceiver(platform::ObjectName base_name, Side side);
+  // `side`: the sender's. `account`: as ArenaSender's.
+  ArenaReceiver(platform::ObjectName base_name, Side side,
+                std::shared_ptr<MemoryAccount> account = nullptr);
   // Frees the names of segments that were left to it and never announced.
   ~ArenaReceiver();
 
+  // RESOURCE_EXHAUSTED: it is known, and was refused; tell the sender. Other
+  // errors: a lie.
   absl::Status AddSegment(uint32_t number, uint64_t size_bytes);
+  // The sender uses it no more. What Resolve returned stays. DATA_LOSS if there
+  // is none.
+  absl::Status DropSegment(uint32_t number);
 
   struct Bytes {
     const uint8_t* data;
     uint64_t size_bytes;
-    std::shared_ptr<platform::View> view;  // keeps it mapped
+    std::shared_ptr<platform::View> view;  // keeps it mapped; null: refused
   };
   // `ref` is the caller's private copy.
   absl::StatusOr<Bytes> Resolve(const BlockRef& ref) const;
@@ -146,6 +174,11 @@ class ArenaReceiver {
   const platform::ObjectName base_name_;
   const Side side_;
   const uint32_t fork_generation_;
+  const std::shared_ptr<MemoryAccount> account_;  // may be null
+  absl::Status Map(uint32_t number, uint64_t size_bytes,
+                   std::shared_ptr<platform::View>* view);
+
+  // null: refused.
   absl::flat_hash_map<uint32_t, std::shared_ptr<platform::View>> segments_;
   uint32_t next_segment_ = 0;  // after the highest announced
 };

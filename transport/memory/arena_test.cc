@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "transport/memory/memory_account.h"
 #include "transport/memory/testing/seed.h"
 #include "transport/platform/testing/leftovers.h"
 
@@ -169,6 +171,119 @@ TEST_F(Arena, SegmentAnnouncedTwiceIsDataLoss) {
   ASSERT_TRUE(sender_.Allocate(64).ok());
   Announce();
   EXPECT_EQ(receiver_.AddSegment(0, kMinSegmentBytes).code(), kDataLoss);
+}
+
+constexpr absl::StatusCode kNoMemory = absl::StatusCode::kResourceExhausted;
+
+TEST_F(Arena, SenderStopsAtItsAccount) {
+  const auto account = std::make_shared<MemoryAccount>(3 * kMinSegmentBytes);
+  ArenaSender sender(name_, kClientSide, {}, account);
+  auto first = sender.Allocate(kMinSegmentBytes);
+  auto second = sender.Allocate(kMinSegmentBytes);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(account->used_bytes(), 2 * kMinSegmentBytes);
+  const auto third = sender.Allocate(kMinSegmentBytes + 1);
+  EXPECT_EQ(third.status().code(), kNoMemory);
+  EXPECT_THAT(std::string(third.status().message()),
+              HasSubstr("2097152 of 3145728 bytes are in use"));
+  // The generous size does not fit, the exact one does.
+  EXPECT_TRUE(sender.Allocate(kMinSegmentBytes).ok());
+}
+
+TEST_F(Arena, SenderAtItsAccountDropsWhatLiesIdle) {
+  const auto account = std::make_shared<MemoryAccount>(3 * kMinSegmentBytes);
+  ArenaSender sender(name_, kClientSide, {}, account);
+  auto first = sender.Allocate(kMinSegmentBytes);
+  auto second = sender.Allocate(kMinSegmentBytes);
+  sender.TakeAnnouncements();
+  ASSERT_TRUE(sender.Return(first->ref.block).ok());
+  first->view.reset();
+  ASSERT_TRUE(sender.Allocate(2 * kMinSegmentBytes).ok());
+  const auto announced = sender.TakeAnnouncements();
+  ASSERT_EQ(announced.size(), 2u);
+  EXPECT_EQ(announced[0].segment, first->ref.segment);
+  EXPECT_EQ(announced[0].size_bytes, 0u);
+  EXPECT_EQ(announced[1].size_bytes, 2 * kMinSegmentBytes);
+  EXPECT_EQ(account->used_bytes(), 3 * kMinSegmentBytes);
+}
+
+TEST_F(Arena, AccountHasItsBytesBackWhenNobodyHoldsThem) {
+  const auto account = std::make_shared<MemoryAccount>(10 * kMinSegmentBytes);
+  Block kept;
+  {
+    ArenaSender sender(name_, kClientSide, {}, account);
+    kept = *sender.Allocate(100);
+  }
+  EXPECT_EQ(account->used_bytes(), kMinSegmentBytes);
+  kept.view.reset();
+  EXPECT_EQ(account->used_bytes(), 0u);
+}
+
+TEST_F(Arena, ReceiverRefusesWhatItsAccountHasNoRoomFor) {
+  const auto account = std::make_shared<MemoryAccount>(kMinSegmentBytes - 1);
+  ArenaReceiver receiver(name_, kClientSide, account);
+  auto block = sender_.Allocate(100);
+  const auto announced = sender_.TakeAnnouncements();
+  ASSERT_EQ(announced.size(), 1u);
+  EXPECT_EQ(receiver.AddSegment(0, announced[0].size_bytes).code(), kNoMemory);
+  EXPECT_EQ(account->used_bytes(), 0u);
+  // The name is freed all the same, and a block is known but cannot be read.
+  EXPECT_THAT(Leftovers(name_.name), IsEmpty());
+  auto bytes = receiver.Resolve(block->ref);
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_EQ(bytes->view, nullptr);
+  EXPECT_EQ(receiver.AddSegment(0, 64).code(), kDataLoss);
+  EXPECT_TRUE(receiver.DropSegment(0).ok());
+  EXPECT_EQ(receiver.Resolve(block->ref).status().code(), kDataLoss);
+  EXPECT_EQ(receiver.DropSegment(0).code(), kDataLoss);
+}
+
+TEST_F(Arena, RefusedSegmentsCountTowardsTheLimit) {
+  ArenaReceiver receiver(name_, kClientSide,
+                         std::make_shared<MemoryAccount>(0));
+  for (uint32_t i = 0; i < kMaxSegments; ++i) {
+    auto object = MakeSegment(i, 4096);
+    ASSERT_EQ(receiver.AddSegment(i, 4096).code(), kNoMemory) << i;
+  }
+  auto object = MakeSegment(kMaxSegments, 4096);
+  EXPECT_EQ(receiver.AddSegment(kMaxSegments, 4096).code(), kDataLoss);
+  ASSERT_TRUE(receiver.DropSegment(0).ok());
+  EXPECT_EQ(receiver.AddSegment(kMaxSegments, 4096).code(), kNoMemory);
+}
+
+TEST_F(Arena, RefusedSegmentIsUsedNoMoreAndDroppedWhenItsBlocksAreBack) {
+  auto first = sender_.Allocate(100);
+  auto second = sender_.Allocate(100);
+  Announce();
+  ASSERT_TRUE(sender_.Refused(0).ok());
+  EXPECT_EQ(sender_.Refused(0).code(), kDataLoss);
+  auto third = sender_.Allocate(100);
+  ASSERT_TRUE(third.ok()) << third.status();
+  EXPECT_EQ(third->ref.segment, 1u);
+  EXPECT_EQ(sender_.TakeAnnouncements().size(), 1u);
+  ASSERT_TRUE(sender_.Return(first->ref.block).ok());
+  EXPECT_FALSE(sender_.HasAnnouncements());
+  ASSERT_TRUE(sender_.Return(second->ref.block).ok());
+  const auto announced = sender_.TakeAnnouncements();
+  ASSERT_EQ(announced.size(), 1u);
+  EXPECT_EQ(announced[0].segment, 0u);
+  EXPECT_EQ(announced[0].size_bytes, 0u);
+  EXPECT_EQ(sender_.Refused(0).code(), kDataLoss);
+  EXPECT_EQ(sender_.SizeBytes(), kMinSegmentBytes);
+}
+
+TEST_F(Arena, RefusalOfASegmentThatIsNotThereIsDataLoss) {
+  EXPECT_EQ(sender_.Refused(0).code(), kDataLoss);
+}
+
+TEST_F(Arena, DroppedSegmentStaysForWhoHoldsItsView) {
+  auto block = sender_.Allocate(100);
+  std::memset(block->data, 0x5a, 100);
+  Announce();
+  const auto bytes = receiver_.Resolve(block->ref);
+  ASSERT_TRUE(bytes.ok());
+  ASSERT_TRUE(receiver_.DropSegment(0).ok());
+  EXPECT_EQ(bytes->data[99], 0x5a);
 }
 
 TEST_F(Arena, SegmentSmallerThanAnnouncedIsDataLoss) {

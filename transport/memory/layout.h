@@ -129,6 +129,9 @@ enum Refusal : uint32_t {
   kRefusedIdentity = 4,       // pid, start time or owner are not the opener's
   kRefusedNoMemory = 5,       // the server could not map or watch it
   kRefusedShuttingDown = 6,
+  kRefusedClientConnections = 7,  // `limit` connections of this process
+  kRefusedConnections = 8,        // `limit` connections of all clients
+  kRefusedClientMemory = 9,       // `limit` bytes for this process
 };
 
 // [client] Constant once announced.
@@ -159,9 +162,11 @@ struct alignas(64) ServerHello {
   std::atomic<uint32_t> state;  // HelloState, stored last
   uint32_t refusal;             // Refusal
   int64_t server_clock_ns;      // MonotonicNowNs() when written
-  uint8_t reserved[48];         // zero
+  uint64_t limit;               // what `refusal` says of it; else 0
+  uint8_t reserved[40];         // zero
 };
 static_assert(sizeof(ServerHello) == 64, "layout");
+static_assert(offsetof(ServerHello, limit) == 16, "layout");
 static_assert(offsetof(ServerHello, refusal) == 4, "layout");
 static_assert(offsetof(ServerHello, server_clock_ns) == 8, "layout");
 
@@ -223,6 +228,8 @@ enum FrameKind : uint8_t {
   kFrameReturn = 7,   // gives back `returned_block` and nothing else
   kFrameMessage = 8,  // a message of call `call_id`, or what a flag says
   kFrameCredit = 9,   // `aux` bytes of call `call_id` were taken by its reader
+  kFrameRefuse = 10,  // the peer's segment `aux` is not kept: use it no more
+  kFrameDrop = 11,    // this side's segment `aux` is gone, no block of it lent
 };
 
 enum FrameFlags : uint8_t {

@@ -49,6 +49,7 @@ std::map<Field, size_t> Offsets() {
       SHMRPC_FIELD(ServerHello, state),
       SHMRPC_FIELD(ServerHello, refusal),
       SHMRPC_FIELD(ServerHello, server_clock_ns),
+      SHMRPC_FIELD(ServerHello, limit),
       SHMRPC_FIELD(SideControl, parked),
       SHMRPC_FIELD(SideControl, wants_space),
       SHMRPC_FIELD(SideControl, closed),
@@ -89,7 +90,8 @@ std::map<std::string, size_t> KindsAndFlags() {
           {"open", kFrameOpen},     {"close", kFrameClose},
           {"cancel", kFrameCancel}, {"segment", kFrameSegment},
           {"return", kFrameReturn}, {"message", kFrameMessage},
-          {"credit", kFrameCredit}, {"message there", kFlagMessage},
+          {"credit", kFrameCredit}, {"refuse", kFrameRefuse},
+          {"drop", kFrameDrop},     {"message there", kFlagMessage},
           {"block", kFlagBlock},    {"last", kFlagLast},
           {"initial", kFlagInitial}};
 }

@@ -37,7 +37,8 @@ ClientConnection::ClientConnection(link::Address address)
 
 absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
     const link::Address& address, int64_t deadline_ns,
-    std::function<void()> on_end, std::shared_ptr<link::ConnectCancel> cancel) {
+    std::function<void()> on_end, std::shared_ptr<link::ConnectCancel> cancel,
+    std::shared_ptr<memory::MemoryAccount> memory_account) {
   std::shared_ptr<ClientConnection> self(new ClientConnection(address));
   // The watch is destroyed with the connection, and by then its callback has
   // returned: a plain pointer is enough.
@@ -48,7 +49,7 @@ absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
         raw->OnServerDeath();
         if (on_end != nullptr) on_end();
       },
-      std::move(cancel));
+      std::move(cancel), std::move(memory_account));
   if (!link.ok()) return link.status();
   self->link_ = *std::move(link);
   self->peer_ =
@@ -139,6 +140,9 @@ absl::Status ClientConnection::Open(
   // Others' replies would wait while a large message is written.
   if (metadata.size() + message_bytes > link::kMaxInlineBytes) wait = nullptr;
   bool bound = false;
+  if (call->streams) {
+    call->inbox.SetAccount(link_.connection->memory_account());
+  }
   if (!Register(call, method.id(), wait, &bound)) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "channel to ", peer_, ": ", kMaxCalls, " calls are in flight already"));

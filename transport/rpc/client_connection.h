@@ -43,11 +43,12 @@ class ClientConnection {
   // `on_end`, if not null, is called at most once, on the watching thread, when
   // the server's process has ended: usable() is false by then. Perhaps before
   // Connect returns, never once the destructor has. `cancel`, if not null, ends
-  // this Connect with CANCELLED.
+  // this Connect with CANCELLED. `memory_account`: as link::Connect's.
   static absl::StatusOr<std::shared_ptr<ClientConnection>> Connect(
       const link::Address& address, int64_t deadline_ns,
       std::function<void()> on_end = nullptr,
-      std::shared_ptr<link::ConnectCancel> cancel = nullptr);
+      std::shared_ptr<link::ConnectCancel> cancel = nullptr,
+      std::shared_ptr<memory::MemoryAccount> memory_account = nullptr);
   ~ClientConnection();
 
   // --- a call's life
@@ -188,6 +189,8 @@ class ClientConnection {
   Status TakeResponse(const link::Frame& frame, ClientCall* call);
   ClientCall* Find(uint32_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Drop(const link::Frame& frame);
+  // The status of a call for which the server's memory has no room.
+  Status NoRoomForServer() const;
   // The server has lied about what it may send.
   void FailBeyondWindow();
 

@@ -31,7 +31,12 @@ bool ClientConnection::Deliver(const link::Frame& frame, ClientWait* own) {
 }
 
 void ClientConnection::Drop(const link::Frame& frame) {
-  if (frame.in_block()) link_.connection->GiveBackBlock(frame.block);
+  if (frame.holds_block()) link_.connection->GiveBackBlock(frame.block);
+}
+
+Status ClientConnection::NoRoomForServer() const {
+  return MemoryLimit(absl::StrCat("channel to ", peer_), "server",
+                     link_.connection->memory_account().get());
 }
 
 void ClientConnection::FailBeyondWindow() {
@@ -81,6 +86,11 @@ bool ClientConnection::DeliverClose(const link::Frame& frame, ClientWait* own) {
 
 void ClientConnection::TakeClose(const link::Frame& frame, ClientCall* call) {
   call->ended_by.store(ClientCall::EndedBy::kServer, std::memory_order_relaxed);
+  if (frame.refused()) {
+    Drop(frame);
+    call->status = NoRoomForServer();
+    return;
+  }
   if (frame.fields.metadata_bytes != 0 &&
       !CopyMetadata(frame, &call->trailing)) {
     call->status = MemoryGone();
@@ -113,10 +123,18 @@ void ClientConnection::TakeClose(const link::Frame& frame, ClientCall* call) {
     call->status = MemoryGone();
     return;
   }
-  absl::MutexLock lock(&mutex_);
-  if (!call->inbox.Push(std::move(message))) {
-    FailBeyondWindow();
+  Inbox::Pushed pushed;
+  {
+    absl::MutexLock lock(&mutex_);
+    pushed = call->inbox.Push(&message);
   }
+  if (pushed == Inbox::Pushed::kKept) return;
+  if (pushed == Inbox::Pushed::kBeyondWindow) {
+    FailBeyondWindow();
+  } else {
+    call->status = NoRoomForServer();
+  }
+  DropArrived(message, link_.connection.get());
 }
 
 Status ClientConnection::TakeResponse(const link::Frame& frame,
@@ -170,25 +188,28 @@ Status ClientConnection::TakeResponse(const link::Frame& frame,
 
 bool ClientConnection::DeliverMessage(const link::Frame& frame,
                                       ClientWait* own) {
+  const bool refused = frame.refused();
   const bool in_place =
-      frame.has_message() && own != nullptr && own->into != nullptr &&
-      !own->taken && own->call->id == frame.fields.call_id &&
-      own->call->inbox.empty() &&
+      frame.has_message() && !refused && own != nullptr &&
+      own->into != nullptr && !own->taken &&
+      own->call->id == frame.fields.call_id && own->call->inbox.empty() &&
       !TooLong(frame.message_bytes, own->call->max_receive_bytes);
   if (in_place && !frame.initial()) {
     TakeInPlace(frame, own);
     return own->taken;
   }
   std::string initial;
-  if (frame.initial() && !CopyMetadata(frame, &initial)) {
+  if (refused) {
+    Drop(frame);
+  } else if (frame.initial() && !CopyMetadata(frame, &initial)) {
     link_.connection->Fail(absl::DataLossError("metadata's memory is gone"));
     return false;
   }
   ArrivedMessage message;
   if (in_place) {
     TakeInPlace(frame, own);
-  } else if (!frame.has_message()) {
-    Drop(frame);
+  } else if (!frame.has_message() || refused) {
+    if (!refused) Drop(frame);
   } else if (!KeepMessage(frame, &message)) {
     link_.connection->Fail(absl::DataLossError("the ring's memory is gone"));
     return false;
@@ -204,7 +225,9 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
                                ClientCall::State::kOpen) {
       call = nullptr;
     }
-    if (call != nullptr) {
+    if (call != nullptr && refused) {
+      cancel = EndLocked(call, NoRoomForServer(), ClientCall::EndedBy::kClient);
+    } else if (call != nullptr) {
       if (frame.initial() && !call->initial_arrived) {
         call->initial = std::move(initial);
         call->initial_arrived = true;
@@ -219,8 +242,12 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
           // One too many; and nobody would read those that follow.
           cancel =
               EndLocked(call, TooManyMessages(), ClientCall::EndedBy::kClient);
-        } else if (!call->inbox.Push(std::move(message))) {
+        } else if (const auto pushed = call->inbox.Push(&message);
+                   pushed == Inbox::Pushed::kBeyondWindow) {
           FailBeyondWindow();
+        } else if (pushed == Inbox::Pushed::kNoMemory) {
+          cancel =
+              EndLocked(call, NoRoomForServer(), ClientCall::EndedBy::kClient);
         }
       }
       WakeReady(*call, own);

@@ -1,11 +1,14 @@
 #include "transport/rpc/connector.h"
 
 #include <algorithm>
+#include <memory>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "shmrpc/time.h"
+#include "transport/memory/memory_account.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/event.h"
 #include "transport/platform/fork.h"
@@ -18,6 +21,9 @@ namespace {
 // How long an attempt waits for a server that is there but does not answer the
 // handshake, if no deadline ends it earlier (gRPC's minimum connect time-out).
 constexpr int64_t kConnectTimeoutNs = 20ll * 1000 * 1000 * 1000;
+// Between the attempts of callers where the system starts no thread to make
+// them.
+constexpr int64_t kNoThreadPauseNs = 100ll * 1000 * 1000;
 
 }  // namespace
 
@@ -48,11 +54,15 @@ class Connector::Caller final : public Cancellable {
 Connector::Connector(const link::Address& address,
                      const ChannelArguments& arguments)
     : Connector(address.ToString(),
-                [address](int64_t deadline_ns, std::function<void()> on_end,
-                          std::shared_ptr<link::ConnectCancel> cancel) {
-                  return ClientConnection::Connect(address, deadline_ns,
-                                                   std::move(on_end),
-                                                   std::move(cancel));
+                [address, most_bytes = arguments.max_server_memory()](
+                    int64_t deadline_ns, std::function<void()> on_end,
+                    std::shared_ptr<link::ConnectCancel> cancel) {
+                  return ClientConnection::Connect(
+                      address, deadline_ns, std::move(on_end),
+                      std::move(cancel),
+                      std::make_shared<memory::MemoryAccount>(
+                          most_bytes < 0 ? UINT64_MAX
+                                         : static_cast<uint64_t>(most_bytes)));
                 },
                 {BackoffFromArguments(arguments)}) {}
 
@@ -151,7 +161,7 @@ void Connector::DropRetired() {
 absl::StatusOr<Connector::Connection> Connector::Await(int64_t deadline_ns,
                                                        bool wait_for_ready,
                                                        const Caller& caller) {
-  const uint64_t started_before = started_;
+  uint64_t started_before = started_;
   // An attempt that began after the call has failed.
   bool failed = false;
   for (;;) {
@@ -175,7 +185,14 @@ absl::StatusOr<Connector::Connection> Connector::Await(int64_t deadline_ns,
           absl::StrCat(target_, ": not connected by the deadline"));
     }
     // Perhaps again: it ended when connected, and the connection is lost.
-    if (failed) EnsureThread();
+    if (failed && !EnsureThread()) {
+      // No thread to be had: this one tries again itself, after a while.
+      Sleep(
+          std::min(deadline_ns, platform::MonotonicNowNs() + kNoThreadPauseNs));
+      failed = false;
+      started_before = started_;
+      continue;
+    }
     Sleep(deadline_ns);
   }
 }
@@ -280,12 +297,17 @@ bool Connector::WaitForChange(grpc_connectivity_state last,
   }
 }
 
-void Connector::EnsureThread() {
-  if (running_) return;
+bool Connector::EnsureThread() {
+  if (running_) return true;
   // The one before needs the mutex no more.
   if (thread_.joinable()) thread_.join();
+  try {
+    thread_ = std::thread([this] { RunThread(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
   running_ = true;
-  thread_ = std::thread([this] { RunThread(); });
+  return true;
 }
 
 void Connector::RunThread() {

@@ -114,7 +114,8 @@ class Connector {
   void Changed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(signal_->mutex);
   // Until the next change, or the deadline; or for no reason.
   void Sleep(int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(signal_->mutex);
-  void EnsureThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(signal_->mutex);
+  // False: the system starts none.
+  bool EnsureThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(signal_->mutex);
   void RunThread() ABSL_LOCKS_EXCLUDED(signal_->mutex);
 
   const std::string target_;

@@ -3,8 +3,9 @@
 //   // the thread that polls                  // the reader
 //   ArrivedMessage message;                   ArrivedMessage m = inbox.Pop(&c);
 //   KeepMessage(frame, &message);             ... send credit c if not 0 ...
-//   if (!inbox.Push(std::move(message)))      ParseArrived(m, &link, &request);
-//     ... the peer ignores its window ...
+//   switch (inbox.Push(&message)) ...         ParseArrived(m, &link, &request);
+//
+// What it keeps is charged to the account of its peer, if it has one.
 //
 // Thread rule: one thread at a time (both users hold a lock of theirs);
 // KeepMessage and ParseArrived, which may take long, without it.
@@ -21,6 +22,7 @@
 #include "transport/link/connection.h"
 #include "transport/link/flow_control.h"
 #include "transport/link/frame.h"
+#include "transport/memory/memory_account.h"
 #include "transport/rpc/message_io.h"
 
 namespace shmrpc {
@@ -48,11 +50,34 @@ void DropArrived(const ArrivedMessage& arrived, link::Connection* link);
 
 class Inbox {
  public:
-  // False: the sender has gone beyond its window; nothing was kept.
-  bool Push(ArrivedMessage message) {
-    if (!window_.Arrived(link::MessageCost(message.size_bytes))) return false;
-    messages_.push_back(std::move(message));
-    return true;
+  enum class Pushed {
+    kKept,
+    kBeyondWindow,  // which no honest sender does
+    kNoMemory,      // the account has no room
+  };
+
+  Inbox() = default;
+  Inbox(const Inbox&) = delete;
+  Inbox& operator=(const Inbox&) = delete;
+  ~Inbox() { Release(charged_bytes_); }
+
+  // While it is empty.
+  void SetAccount(std::shared_ptr<memory::MemoryAccount> account) {
+    account_ = std::move(account);
+  }
+
+  // `*message` is moved from only if it is kept.
+  Pushed Push(ArrivedMessage* message) {
+    if (!window_.Arrived(link::MessageCost(message->size_bytes))) {
+      return Pushed::kBeyondWindow;
+    }
+    const uint64_t kept_bytes = KeptBytes(*message);
+    if (account_ != nullptr) {
+      if (!account_->TryCharge(kept_bytes)) return Pushed::kNoMemory;
+      charged_bytes_ += kept_bytes;
+    }
+    messages_.push_back(std::move(*message));
+    return Pushed::kKept;
   }
   bool empty() const { return next_ == messages_.size(); }
   // Of the next message, which there is.
@@ -65,6 +90,7 @@ class Inbox {
                       messages_.begin() + static_cast<std::ptrdiff_t>(next_));
       next_ = 0;
     }
+    Release(KeptBytes(message));
     *credit = window_.Taken(link::MessageCost(message.size_bytes));
     return message;
   }
@@ -81,13 +107,27 @@ class Inbox {
     messages_.erase(messages_.begin(),
                     messages_.begin() + static_cast<std::ptrdiff_t>(next_));
     next_ = 0;
+    Release(charged_bytes_);
     return std::exchange(messages_, {});
   }
 
  private:
+  // A block's memory is its segment's, which is charged as a whole.
+  static uint64_t KeptBytes(const ArrivedMessage& message) {
+    return link::MessageCost(message.block_view == nullptr ? message.size_bytes
+                                                           : 0);
+  }
+  void Release(uint64_t bytes) {
+    if (account_ == nullptr) return;
+    account_->Release(bytes);
+    charged_bytes_ -= bytes;
+  }
+
   // Taken messages that stay in front before the others move up.
   static constexpr size_t kMaxTaken = 1024;
 
+  std::shared_ptr<memory::MemoryAccount> account_;  // may be null
+  uint64_t charged_bytes_ = 0;
   link::ReceiveWindow window_;
   // A vector: making one allocates nothing, and most calls need none.
   std::vector<ArrivedMessage> messages_;

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "transport/link/testing/connection_pair.h"
 #include "transport/memory/layout.h"
+#include "transport/memory/memory_account.h"
 #include "transport/memory/testing/seed.h"
 #include "transport/platform/mapping.h"
 #include "transport/platform/testing/fault.h"
@@ -155,11 +156,15 @@ TEST_F(InboxTest, FaultInABlockBreaksTheLink) {
   EXPECT_EQ(pair_.server().status().code(), absl::StatusCode::kDataLoss);
 }
 
+bool Push(Inbox* inbox, ArrivedMessage message) {
+  return inbox->Push(&message) == Inbox::Pushed::kKept;
+}
+
 TEST(Inbox, MessagesComeOutInOrder) {
   Inbox inbox;
   EXPECT_TRUE(inbox.empty());
   for (uint64_t size = 0; size < 10; ++size) {
-    EXPECT_TRUE(inbox.Push(OfSize(size)));
+    EXPECT_TRUE(Push(&inbox, OfSize(size)));
   }
   for (uint64_t size = 0; size < 10; ++size) {
     ASSERT_FALSE(inbox.empty());
@@ -173,19 +178,49 @@ TEST(Inbox, MessagesComeOutInOrder) {
 
 TEST(Inbox, PushBeyondTheWindowKeepsNothing) {
   Inbox inbox;
-  EXPECT_TRUE(inbox.Push(OfSize(kWindowBytes - MessageCost(0) - 1)));
-  EXPECT_TRUE(inbox.Push(OfSize(5 * kWindowBytes)));
-  EXPECT_FALSE(inbox.Push(OfSize(0)));
+  EXPECT_TRUE(Push(&inbox, OfSize(kWindowBytes - MessageCost(0) - 1)));
+  EXPECT_TRUE(Push(&inbox, OfSize(5 * kWindowBytes)));
+  EXPECT_FALSE(Push(&inbox, OfSize(0)));
   uint32_t credit = 0;
   EXPECT_FALSE(inbox.Pass(0, &credit));
   EXPECT_EQ(inbox.TakeAll().size(), 2u);
   EXPECT_TRUE(inbox.empty());
 }
 
+TEST(Inbox, AccountIsChargedForWhatIsUnread) {
+  const auto account = std::make_shared<memory::MemoryAccount>(10000);
+  {
+    Inbox inbox;
+    inbox.SetAccount(account);
+    EXPECT_TRUE(Push(&inbox, OfSize(1000)));
+    EXPECT_TRUE(Push(&inbox, OfSize(3000)));
+    EXPECT_EQ(account->used_bytes(), MessageCost(1000) + MessageCost(3000));
+    uint32_t credit = 0;
+    inbox.Pop(&credit);
+    EXPECT_EQ(account->used_bytes(), MessageCost(3000));
+    EXPECT_TRUE(inbox.Pass(5000, &credit));
+    EXPECT_EQ(account->used_bytes(), MessageCost(3000));
+    EXPECT_EQ(inbox.TakeAll().size(), 1u);
+    EXPECT_EQ(account->used_bytes(), 0u);
+    EXPECT_TRUE(Push(&inbox, OfSize(3000)));
+  }
+  EXPECT_EQ(account->used_bytes(), 0u);
+}
+
+TEST(Inbox, MessageBeyondTheAccountStaysItsOwners) {
+  Inbox inbox;
+  inbox.SetAccount(std::make_shared<memory::MemoryAccount>(1000));
+  ArrivedMessage message = OfSize(1000);
+  message.bytes.reset(new uint8_t[1000]);
+  EXPECT_EQ(inbox.Push(&message), Inbox::Pushed::kNoMemory);
+  EXPECT_NE(message.bytes, nullptr);
+  EXPECT_TRUE(inbox.empty());
+}
+
 TEST(Inbox, EmptyMessagesFillTheWindowToo) {
   Inbox inbox;
   uint64_t pushed = 0;
-  while (inbox.Push(OfSize(0))) ++pushed;
+  while (Push(&inbox, OfSize(0))) ++pushed;
   EXPECT_EQ(pushed, kWindowBytes / memory::kMessageChargeBytes);
 }
 
@@ -216,7 +251,7 @@ TEST(Inbox, CreditIsWhatWasTaken) {
         ASSERT_TRUE(inbox.Pass(size, &credit));
         taken += MessageCost(size);
       } else {
-        ASSERT_TRUE(inbox.Push(OfSize(size)));
+        ASSERT_TRUE(Push(&inbox, OfSize(size)));
       }
     } else if (!inbox.empty()) {
       taken += MessageCost(inbox.Pop(&credit).size_bytes);

@@ -1,9 +1,11 @@
 #include "transport/rpc/server.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/event.h"
@@ -37,10 +39,19 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   raw->core_.polling = raw->poller_.get();
   const absl::Status started = raw->poller_->Start();
   if (!started.ok()) return started;
-  raw->acceptor_ = absl::make_unique<link::Acceptor>(
-      raw->lobby_.get(), [raw](link::Acceptor::Accepted accepted) {
-        return raw->OnAccepted(std::move(accepted));
-      });
+  raw->quotas_ = absl::make_unique<link::ClientQuotas>(options.quotas);
+  try {
+    raw->acceptor_ = absl::make_unique<link::Acceptor>(
+        raw->lobby_.get(),
+        [raw](link::Acceptor::Accepted accepted) {
+          return raw->OnAccepted(std::move(accepted));
+        },
+        raw->quotas_.get());
+  } catch (const std::system_error& e) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        raw->core_.address,
+        ": the system starts no thread to accept clients: ", e.what()));
+  }
   return std::unique_ptr<Server>(std::move(server));
 }
 

@@ -14,6 +14,7 @@
 #include "shmrpc/service.h"
 #include "transport/link/accept.h"
 #include "transport/link/address.h"
+#include "transport/link/client_quotas.h"
 #include "transport/link/lobby.h"
 #include "transport/rpc/health_service.h"
 #include "transport/rpc/poller.h"
@@ -29,6 +30,7 @@ struct ServerOptions {
   int max_send_bytes = 0;     // -1: no limit
   int max_threads = 1;        // that run handlers
   bool health_service = false;
+  link::ClientQuotas::Limits quotas;
 };
 
 class LocalServer final : public Server {
@@ -57,6 +59,7 @@ class LocalServer final : public Server {
   ServerCore core_;
   // In this order: each is used by the ones after it.
   std::unique_ptr<link::Lobby> lobby_;
+  std::unique_ptr<link::ClientQuotas> quotas_;
   std::unique_ptr<Poller> poller_;
   std::unique_ptr<link::Acceptor> acceptor_;
 

@@ -1,13 +1,40 @@
 #include "shmrpc/server_builder.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "shmrpc/health_check_service_interface.h"
+#include "transport/link/client_quotas.h"
 #include "transport/log/log.h"
+#include "transport/rpc/resource_limits.h"
 #include "transport/rpc/server.h"
 
 namespace shmrpc {
+namespace {
+
+uint32_t Limit(int limit) {
+  return limit < 0 ? UINT32_MAX : static_cast<uint32_t>(limit);
+}
+
+link::ClientQuotas::Limits QuotasFrom(const ClientQuota& quota,
+                                      int max_threads) {
+  link::ClientQuotas::Limits limits;
+  limits.client_connections = Limit(quota.max_connections);
+  limits.client_memory_bytes =
+      quota.max_memory_bytes < 0
+          ? UINT64_MAX
+          : static_cast<uint64_t>(quota.max_memory_bytes);
+  limits.client_calls = Limit(quota.max_calls);
+  if (quota.max_calls == 0) {
+    // Of a few threads there is no share to keep.
+    limits.client_calls =
+        Limit(max_threads < 16 ? -1 : max_threads - max_threads / 16);
+  }
+  return limits;
+}
+
+}  // namespace
 
 ServerBuilder& ServerBuilder::AddListeningPort(
     const std::string& address,
@@ -38,6 +65,22 @@ ServerBuilder& ServerBuilder::RegisterService(const std::string&,
 
 ServerBuilder& ServerBuilder::SetMaxThreads(int max_threads) {
   max_threads_ = std::max(max_threads, 1);
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetClientQuota(const ClientQuota& quota) {
+  client_quota_ = quota;
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetMaxConnections(int max_connections) {
+  max_connections_ = max_connections;
+  return *this;
+}
+
+ServerBuilder& ServerBuilder::SetResourceQuota(
+    const ResourceQuota& resource_quota) {
+  resource_quota_ = resource_quota;
   return *this;
 }
 
@@ -82,7 +125,11 @@ std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
   options.services = services_;
   options.max_receive_bytes = max_receive_;
   options.max_send_bytes = max_send_;
-  options.max_threads = max_threads_;
+  options.max_threads =
+      std::min(max_threads_, resource_quota_.limits_->max_threads());
+  options.quotas = QuotasFrom(client_quota_, options.max_threads);
+  options.quotas.connections = Limit(max_connections_);
+  options.quotas.memory = resource_quota_.limits_->memory();
   options.health_service = DefaultHealthCheckServiceEnabled();
   if (ports_.empty()) {
     SHMRPC_LOG(kError) << "server not started: it has no port; call "

@@ -52,6 +52,7 @@ bool ServerCall::Reset(std::shared_ptr<ServerConnection>* connection) {
   const bool reusable =
       messages_.request != nullptr && messages_.response != nullptr;
   if (reusable) KeepMessages();
+  charge_.Release();
   *connection = std::move(connection_);
   if (!reusable) return false;
   client_metadata_.clear();
@@ -91,7 +92,17 @@ void ServerCall::KeepMessages() {
 }
 
 Status ServerCall::TakeOpen(const link::Frame& frame, int max_receive_bytes) {
-  if (frame.in_block()) returned_block_ = frame.block + 1;
+  if (frame.holds_block()) {
+    returned_block_ = frame.block + 1;
+    // Metadata is copied, and a request is parsed into a message of its own.
+    const uint64_t copied_bytes =
+        frame.fields.metadata_bytes +
+        (method_->requests_stream() ? 0 : frame.message_bytes);
+    if (frame.refused() ||
+        !charge_.Take(connection_->link().memory_account(), copied_bytes)) {
+      return connection_->NoRoomForClient();
+    }
+  }
   if (frame.fields.metadata_bytes != 0) {
     link::Metadata pairs;
     if (!CopyMetadata(frame, &client_metadata_)) {
@@ -123,9 +134,11 @@ Status ServerCall::TakeFirstMessage(const link::Frame& frame) {
     connection_->link().Fail(absl::DataLossError("the ring's memory is gone"));
     return MemoryGone();
   }
+  // The first of a call: it fits the window whatever its length.
+  if (!stream_->Deliver(&message, frame.last()).ok()) {
+    return connection_->NoRoomForClient();
+  }
   returned_block_ = 0;  // the message has it
-  // The first of a call: it fits whatever its length.
-  stream_->Deliver(&message, frame.last()).IgnoreError();
   return Status();
 }
 
@@ -271,6 +284,7 @@ void ServerCall::EndWith(const Status& status) {
 }
 
 void ServerCall::Reject(const Status& status) {
+  connection_->EndCall();
   if (!connection_->Forget(*this)) {
     GiveBackBlock();
     return;
@@ -300,6 +314,7 @@ Status ServerCall::TakeVerdict(int max_send_bytes) {
 
 void ServerCall::Reply(int max_send_bytes, bool* rang) {
   if (has_group_.load(std::memory_order_relaxed)) TakeGroup()->CancelAll();
+  connection_->EndCall();
   // From here on nobody else speaks for the call.
   if (!connection_->Forget(*this)) {
     GiveBackBlock();

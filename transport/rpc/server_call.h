@@ -29,6 +29,7 @@
 #include "shmrpc/server_context.h"
 #include "shmrpc/status.h"
 #include "transport/link/frame.h"
+#include "transport/memory/memory_account.h"
 #include "transport/rpc/message_store.h"
 #include "transport/rpc/method_table.h"
 #include "transport/rpc/server_call_state.h"
@@ -148,6 +149,7 @@ class ServerCall final : public ServerCallState {
   const uint8_t* block_data_ = nullptr;
   uint64_t block_bytes_ = 0;
   uint32_t returned_block_ = 0;  // to give back with the reply: 1 + number
+  memory::Charge charge_;        // for a copy of what lay in the block
 
   absl::Mutex group_mutex_;
   std::shared_ptr<CancelGroup> group_ ABSL_GUARDED_BY(group_mutex_);

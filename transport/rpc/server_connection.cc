@@ -70,6 +70,7 @@ void ServerCore::AwaitCalls() {
 ServerConnection::ServerConnection(ServerCore* core,
                                    link::Acceptor::Accepted accepted)
     : core_(core),
+      seat_(std::move(accepted.seat)),
       link_(std::move(accepted.connection)),
       clock_offset_ns_(accepted.clock_offset_ns),
       peer_(absl::StrCat(core->address, "/", link_->peer().pid)) {}
@@ -100,6 +101,7 @@ bool ServerConnection::Abandoned() const {
 }
 
 std::unique_ptr<ServerCall> ServerConnection::Take(const link::Frame& frame) {
+  if (frame.refused()) return TakeRefused(frame);
   switch (frame.fields.kind) {
     case memory::kFrameBind:
       Bind(frame);
@@ -113,12 +115,33 @@ std::unique_ptr<ServerCall> ServerConnection::Take(const link::Frame& frame) {
       Credit(frame);
       break;
     case memory::kFrameCancel:
-      Cancel(frame.fields.call_id);
+      EndOne(frame.fields.call_id, Cancelled());
       break;
     default:
       break;  // ValidateFrame lets no other kind pass
   }
   return nullptr;
+}
+
+std::unique_ptr<ServerCall> ServerConnection::TakeRefused(
+    const link::Frame& frame) {
+  switch (frame.fields.kind) {
+    case memory::kFrameOpen:
+      return Open(frame);
+    case memory::kFrameMessage:
+      link_->GiveBackBlock(frame.block);
+      EndOne(frame.fields.call_id, NoRoomForClient());
+      return nullptr;
+    default:
+      link_->Fail(absl::DataLossError(absl::StrCat(
+          "client ", peer_, " needs a block for a method's name")));
+      return nullptr;
+  }
+}
+
+Status ServerConnection::NoRoomForClient() const {
+  return MemoryLimit(absl::StrCat("server ", core_->address), "client",
+                     link_->memory_account().get());
 }
 
 void ServerConnection::Bind(const link::Frame& frame) {
@@ -147,30 +170,32 @@ std::unique_ptr<ServerCall> ServerConnection::Open(const link::Frame& frame) {
   ServedMethod* method = id < methods_.size() ? methods_[id] : nullptr;
   const int64_t deadline_ns = DeadlineHere(frame.fields.deadline_ns);
   std::unique_ptr<ServerCall> call;
-  bool too_many;
-  {
+  // From here until Reply or Reject.
+  const bool counts =
+      method != nullptr && (seat_ == nullptr || seat_->TryBeginCall());
+  if (counts) {
     absl::MutexLock lock(&mutex_);
-    too_many = calls_.size() >= kMaxCalls;
-    if (method != nullptr && !too_many) {
-      call = TakeSpare(method);
-      if (call == nullptr) call = absl::make_unique<ServerCall>(method);
-      // Complete before others can find it.
-      call->Start(shared_from_this(), call_id, deadline_ns);
-      if (!calls_.Insert(call_id, call.get())) {
-        link_->Fail(absl::DataLossError(absl::StrCat(
-            "client ", peer_, " opened call ", call_id, " while it was open")));
-        return nullptr;
-      }
+    call = TakeSpare(method);
+    if (call == nullptr) call = absl::make_unique<ServerCall>(method);
+    // Complete before others can find it.
+    call->Start(shared_from_this(), call_id, deadline_ns);
+    if (!calls_.Insert(call_id, call.get())) {
+      EndCall();
+      link_->Fail(absl::DataLossError(absl::StrCat(
+          "client ", peer_, " opened call ", call_id, " while it was open")));
+      return nullptr;
     }
   }
   if (call == nullptr) {
-    SendClose(
-        call_id,
-        method == nullptr
-            ? Status(StatusCode::UNIMPLEMENTED, "")
-            : Status(StatusCode::RESOURCE_EXHAUSTED,
-                     absl::StrCat(kMaxCalls, " calls in flight on ", peer_)),
-        "", frame.in_block() ? frame.block + 1 : 0);
+    SendClose(call_id,
+              method == nullptr
+                  ? Status(StatusCode::UNIMPLEMENTED, "")
+                  : Status(StatusCode::RESOURCE_EXHAUSTED,
+                           absl::StrCat("server ", core_->address, " runs ",
+                                        seat_->max_calls(),
+                                        " calls of this process, as many as it "
+                                        "allows one client")),
+              "", frame.holds_block() ? frame.block + 1 : 0);
     return nullptr;
   }
   Status status = call->TakeOpen(frame, core_->max_receive_bytes);
@@ -233,8 +258,9 @@ void ServerConnection::Message(const link::Frame& frame) {
       if (delivered.ok()) return;
     }
   }
-  if (delivered.ok()) {
-    // The call has ended while the message was on its way.
+  if (absl::IsResourceExhausted(delivered)) EndOne(call_id, NoRoomForClient());
+  if (!absl::IsDataLoss(delivered)) {
+    // Or the call has ended while the message was on its way.
     DropArrived(message, link_.get());
   } else {
     Refuse(call_id, delivered);
@@ -256,8 +282,7 @@ void ServerConnection::Credit(const link::Frame& frame) {
   if (!taken.ok()) Refuse(call_id, taken);
 }
 
-void ServerConnection::Cancel(uint32_t call_id) {
-  const Status status = Cancelled();
+void ServerConnection::EndOne(uint32_t call_id, const Status& status) {
   ServerCall::Stopped stopped;
   {
     absl::MutexLock lock(&mutex_);

@@ -22,6 +22,7 @@
 #include "shmrpc/status.h"
 #include "shmrpc/time.h"
 #include "transport/link/accept.h"
+#include "transport/link/client_quotas.h"
 #include "transport/link/connection.h"
 #include "transport/platform/process.h"
 #include "transport/rpc/call_table.h"
@@ -71,9 +72,6 @@ class ServerCore {
 
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
  public:
-  // Calls a client may have in flight; more are refused.
-  static constexpr size_t kMaxCalls = 64 * 1024;
-
   ServerConnection(ServerCore* core, link::Acceptor::Accepted accepted);
   ~ServerConnection();
 
@@ -84,6 +82,12 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
 
   // Deals with one frame. A call that is to be run, or null.
   std::unique_ptr<ServerCall> Take(const link::Frame& frame);
+
+  // The call is over for its handler, so it no longer counts. Before the client
+  // hears of that: its next call may come at once.
+  void EndCall() {
+    if (seat_ != nullptr) seat_->EndCall();
+  }
 
   // The call is over for its handler too: replied to or rejected.
   void Finish(std::unique_ptr<ServerCall> call) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -111,6 +115,9 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   // word (exec). A system call.
   bool Abandoned() const;
 
+  // The status of a call for which the client's memory has no room.
+  Status NoRoomForClient() const;
+
   link::Connection& link() { return *link_; }
   ServerCore& core() const { return *core_; }
   const std::string& peer() const { return peer_; }
@@ -124,12 +131,17 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Message(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
   void Credit(const link::Frame& frame) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Cancel(uint32_t call_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the call with `status`, if there is one.
+  void EndOne(uint32_t call_id, const Status& status)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // A frame whose block this side has refused.
+  std::unique_ptr<ServerCall> TakeRefused(const link::Frame& frame);
   // The client does what none may do.
   void Refuse(uint32_t call_id, const absl::Status& lie);
   int64_t DeadlineHere(int64_t client_deadline_ns) const;
 
   ServerCore* const core_;
+  const std::unique_ptr<link::ClientQuotas::Seat> seat_;  // may be null
   const std::unique_ptr<link::Connection> link_;
   const int64_t clock_offset_ns_;
   const std::string peer_;

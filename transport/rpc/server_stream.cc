@@ -18,7 +18,9 @@ namespace internal {
 ServerCallStream::ServerCallStream(ServerCall* call, bool requests_ended)
     : call_(call),
       turn_(this, call->deadline_ns()),
-      requests_ended_(requests_ended) {}
+      requests_ended_(requests_ended) {
+  inbox_.SetAccount(call->connection()->link().memory_account());
+}
 
 ServerCallStream::~ServerCallStream() {
   for (const ArrivedMessage& m : inbox_.TakeAll()) {
@@ -34,8 +36,15 @@ absl::Status ServerCallStream::Deliver(ArrivedMessage* message, bool last) {
   if (requests_ended_) {
     return absl::DataLossError("a message after the last one");
   }
-  if (message != nullptr && !inbox_.Push(std::move(*message))) {
-    return absl::DataLossError("a message beyond the window");
+  if (message != nullptr) {
+    switch (inbox_.Push(message)) {
+      case Inbox::Pushed::kKept:
+        break;
+      case Inbox::Pushed::kBeyondWindow:
+        return absl::DataLossError("a message beyond the window");
+      case Inbox::Pushed::kNoMemory:
+        return absl::ResourceExhaustedError("no room for a message");
+    }
   }
   requests_ended_ = last;
   turn_.Notify();
@@ -50,7 +59,7 @@ bool ServerCallStream::TakeInPlace(const ServerConnection* from,
   if (read == nullptr || from != call_->connection().get() ||
       frame.fields.kind != memory::kFrameMessage ||
       frame.fields.call_id != call_->call_id() || !frame.has_message() ||
-      frame.in_block() ||
+      frame.holds_block() ||
       (limit >= 0 && frame.message_bytes > static_cast<uint64_t>(limit))) {
     return false;
   }

@@ -46,7 +46,8 @@ class ServerCallStream final : public ServerStream {
   ~ServerCallStream();
 
   // A message (may be null) has arrived, and whether it was the last. DATA_LOSS
-  // with the reason if the client must not send it.
+  // with the reason if the client must not send it; RESOURCE_EXHAUSTED if there
+  // is no room for it. It then stays the caller's.
   absl::Status Deliver(ArrivedMessage* message, bool last)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // By the thread that polls for this stream: takes the message of `frame`

@@ -80,6 +80,15 @@ Status MetadataTooLarge(uint64_t size_bytes) {
                    size_bytes, " vs. ", memory::kMaxMetadataBytes, ")"));
 }
 
+Status MemoryLimit(absl::string_view who, absl::string_view peer,
+                   const memory::MemoryAccount* account) {
+  return Status(
+      StatusCode::RESOURCE_EXHAUSTED,
+      absl::StrCat(who, " has no room for more memory of this ", peer, ": ",
+                   account == nullptr ? "the system gives it none"
+                                      : account->Describe()));
+}
+
 Status SentTooLarge(uint64_t size_bytes, int limit_bytes) {
   return Status(StatusCode::RESOURCE_EXHAUSTED,
                 absl::StrCat("Sent message larger than max (", size_bytes,

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "shmrpc/status.h"
+#include "transport/memory/memory_account.h"
 
 namespace shmrpc {
 namespace internal {
@@ -37,6 +38,10 @@ Status MemoryGone();
 Status ReceivedTooLarge(uint64_t size_bytes, int limit_bytes);
 Status SentTooLarge(uint64_t size_bytes, int limit_bytes);
 Status MetadataTooLarge(uint64_t size_bytes);
+// `who` ("server shm:x") holds no more memory for this `peer` ("client"). No
+// account: the system gives it none.
+Status MemoryLimit(absl::string_view who, absl::string_view peer,
+                   const memory::MemoryAccount* account);
 
 }  // namespace internal
 }  // namespace shmrpc

@@ -14,10 +14,12 @@
 #ifndef SHMRPC_CHANNEL_ARGUMENTS_H_
 #define SHMRPC_CHANNEL_ARGUMENTS_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <variant>
 
+#include "shmrpc/client_quota.h"
 #include "shmrpc/compression.h"
 
 namespace shmrpc {
@@ -54,6 +56,13 @@ class ChannelArguments {
   // Longest request sent; -1: no limit, which is the default.
   void SetMaxSendMessageSize(int size_bytes);
 
+  // Most memory in bytes that a connection of the channel holds for its server:
+  // large messages of both directions, and responses that nobody has read yet.
+  // A call for which there is no room ends with RESOURCE_EXHAUSTED. -1: no
+  // limit. Default 8 GiB, in a 32-bit process 512 MiB. Not in gRPC.
+  void SetMaxServerMemory(int64_t bytes) { max_server_memory_ = bytes; }
+  int64_t max_server_memory() const { return max_server_memory_; }
+
   // What a local channel has no use for: kept, without effect.
   void SetCompressionAlgorithm(grpc_compression_algorithm algorithm);
   void SetGrpclbFallbackTimeout(int timeout_ms);
@@ -79,6 +88,7 @@ class ChannelArguments {
   // Also among the values; each call reads them.
   int max_receive_ = kDefaultMaxReceiveMessageBytes;
   int max_send_ = kDefaultMaxSendMessageBytes;
+  int64_t max_server_memory_ = kDefaultMaxPeerMemoryBytes;
 };
 
 }  // namespace shmrpc

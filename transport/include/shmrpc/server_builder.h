@@ -17,8 +17,10 @@
 #include <vector>
 
 #include "shmrpc/channel_arguments.h"
+#include "shmrpc/client_quota.h"
 #include "shmrpc/compression.h"
 #include "shmrpc/credentials.h"
+#include "shmrpc/resource_quota.h"
 #include "shmrpc/server.h"
 #include "shmrpc/service.h"
 
@@ -57,6 +59,14 @@ class ServerBuilder {
   // in gRPC.
   ServerBuilder& SetMaxThreads(int max_threads);
 
+  // What each client may take; see client_quota.h. Not in gRPC.
+  ServerBuilder& SetClientQuota(const ClientQuota& quota);
+  // Channels of all clients together that are connected at once; one more is
+  // refused as it connects. -1: no limit. Default 4096. Not in gRPC.
+  ServerBuilder& SetMaxConnections(int max_connections);
+  // What all clients together may take; see resource_quota.h.
+  ServerBuilder& SetResourceQuota(const ResourceQuota& resource_quota);
+
   // gRPC's settings of its synchronous server. Kept, and without effect: a
   // server here has no completion queues, and one thread polls.
   enum SyncServerOption { NUM_CQS, MIN_POLLERS, MAX_POLLERS, CQ_TIMEOUT_MSEC };
@@ -93,6 +103,9 @@ class ServerBuilder {
   int max_receive_ = kDefaultMaxReceiveMessageBytes;
   int max_send_ = kDefaultMaxSendMessageBytes;
   int max_threads_ = 1024;
+  ClientQuota client_quota_;
+  int max_connections_ = 4096;
+  ResourceQuota resource_quota_;
   std::map<SyncServerOption, int> sync_options_;
   std::map<grpc_compression_algorithm, bool> compression_support_;
   grpc_compression_level compression_level_ = GRPC_COMPRESS_LEVEL_NONE;

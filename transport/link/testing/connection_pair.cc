@@ -28,7 +28,9 @@ memory::ConnectionPage* PageOf(const platform::View& view) {
 
 }  // namespace
 
-ConnectionPair::ConnectionPair(uint64_t ring_size_bytes)
+ConnectionPair::ConnectionPair(
+    uint64_t ring_size_bytes,
+    std::shared_ptr<memory::MemoryAccount> server_account)
     : ring_size_bytes_(ring_size_bytes),
       name_{platform::Scope::kLocal, UniqueName("shmrpc-test.pair")} {
   const uint64_t size_bytes = memory::ConnectionSizeBytes(ring_size_bytes);
@@ -66,7 +68,8 @@ ConnectionPair::ConnectionPair(uint64_t ring_size_bytes)
                                                    std::move(rings_client),
                                                    nullptr,
                                                    self,
-                                                   {}});
+                                                   {},
+                                                   std::move(server_account)});
 }
 
 }  // namespace testing

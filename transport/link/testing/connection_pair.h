@@ -19,6 +19,7 @@
 
 #include "transport/link/connection.h"
 #include "transport/memory/layout.h"
+#include "transport/memory/memory_account.h"
 #include "transport/platform/event.h"
 #include "transport/platform/mapping.h"
 
@@ -27,7 +28,10 @@ namespace testing {
 
 class ConnectionPair {
  public:
-  explicit ConnectionPair(uint64_t ring_size_bytes = memory::kRingSizeBytes);
+  // `server_account`: what the server's end may hold for the client's.
+  explicit ConnectionPair(
+      uint64_t ring_size_bytes = memory::kRingSizeBytes,
+      std::shared_ptr<memory::MemoryAccount> server_account = nullptr);
 
   link::Connection& client() { return *client_; }
   link::Connection& server() { return *server_; }
