@@ -63,6 +63,7 @@ class Connection {
         peer_event_owner;  // what its word lies in; may be null
     platform::ProcessId peer;
     platform::AccessPolicy segment_access;
+    bool copy_before_parse = false;  // see copy_before_parse()
   };
   Connection(memory::Side side, Parts parts);
   ~Connection();
@@ -116,6 +117,12 @@ class Connection {
   // Before the destructor: payloads that are on their way stay where the peer
   // finds them, where the system can do that (Linux).
   void LeavePayloads() { arena_sender_.LeaveLent(); }
+
+  // Whether messages are to be copied into private memory before a parser sees
+  // them: the peer is not trusted to leave them alone. Nothing down here parses
+  // messages; who does asks. CopyBeforeParse: before the first Next.
+  bool copy_before_parse() const { return parts_.copy_before_parse; }
+  void CopyBeforeParse() { parts_.copy_before_parse = true; }
 
   // Breaks the connection on this side. The first reason is kept.
   void Fail(absl::Status reason);

@@ -43,11 +43,13 @@ class ClientConnection {
   // `on_end`, if not null, is called at most once, on the watching thread, when
   // the server's process has ended: usable() is false by then. Perhaps before
   // Connect returns, never once the destructor has. `cancel`, if not null, ends
-  // this Connect with CANCELLED.
+  // this Connect with CANCELLED. `copy_before_parse`: do so whoever the server
+  // is.
   static absl::StatusOr<std::shared_ptr<ClientConnection>> Connect(
       const link::Address& address, int64_t deadline_ns,
       std::function<void()> on_end = nullptr,
-      std::shared_ptr<link::ConnectCancel> cancel = nullptr);
+      std::shared_ptr<link::ConnectCancel> cancel = nullptr,
+      bool copy_before_parse = false);
   ~ClientConnection();
 
   // --- a call's life

@@ -29,6 +29,7 @@ struct ServerOptions {
   int max_send_bytes = 0;     // -1: no limit
   int max_threads = 1;        // that run handlers
   bool health_service = false;
+  bool copy_before_parse = false;
 };
 
 class LocalServer final : public Server {

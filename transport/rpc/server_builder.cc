@@ -41,6 +41,11 @@ ServerBuilder& ServerBuilder::SetMaxThreads(int max_threads) {
   return *this;
 }
 
+ServerBuilder& ServerBuilder::SetCopyBeforeParse(bool copy) {
+  copy_before_parse_ = copy;
+  return *this;
+}
+
 ServerBuilder& ServerBuilder::SetSyncServerOption(SyncServerOption option,
                                                   int value) {
   sync_options_[option] = value;
@@ -83,6 +88,7 @@ std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
   options.max_receive_bytes = max_receive_;
   options.max_send_bytes = max_send_;
   options.max_threads = max_threads_;
+  options.copy_before_parse = copy_before_parse_;
   options.health_service = DefaultHealthCheckServiceEnabled();
   if (ports_.empty()) {
     SHMRPC_LOG(kError) << "server not started: it has no port; call "
