@@ -70,6 +70,7 @@ class Connection {
     // After the peer's word was truncated: true, it is there again. May be
     // null.
     std::function<bool()> restore_peer_event = nullptr;
+    bool copy_before_parse = false;  // see copy_before_parse()
   };
   Connection(memory::Side side, Parts parts);
   ~Connection();
@@ -123,6 +124,12 @@ class Connection {
   // Before the destructor: payloads that are on their way stay where the peer
   // finds them, where the system can do that (Linux).
   void LeavePayloads() { arena_sender_.LeaveLent(); }
+
+  // Whether messages are to be copied into private memory before a parser sees
+  // them: the peer is not trusted to leave them alone. Nothing down here parses
+  // messages; who does asks. CopyBeforeParse: before the first Next.
+  bool copy_before_parse() const { return parts_.copy_before_parse; }
+  void CopyBeforeParse() { parts_.copy_before_parse = true; }
 
   // Breaks the connection on this side. The first reason is kept.
   void Fail(absl::Status reason);

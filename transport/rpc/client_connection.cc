@@ -38,7 +38,8 @@ ClientConnection::ClientConnection(link::Address address)
 absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
     const link::Address& address, int64_t deadline_ns,
     std::function<void()> on_end, std::shared_ptr<link::ConnectCancel> cancel,
-    std::shared_ptr<memory::MemoryAccount> memory_account) {
+    std::shared_ptr<memory::MemoryAccount> memory_account,
+    bool copy_before_parse) {
   std::shared_ptr<ClientConnection> self(new ClientConnection(address));
   // The watch is destroyed with the connection, and by then its callback has
   // returned: a plain pointer is enough.
@@ -52,6 +53,7 @@ absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
       std::move(cancel), std::move(memory_account));
   if (!link.ok()) return link.status();
   self->link_ = *std::move(link);
+  if (copy_before_parse) self->link_.connection->CopyBeforeParse();
   self->peer_ =
       absl::StrCat(address.ToString(), "/", self->link_.connection->peer().pid);
   return self;

@@ -44,11 +44,13 @@ class ClientConnection {
   // the server's process has ended: usable() is false by then. Perhaps before
   // Connect returns, never once the destructor has. `cancel`, if not null, ends
   // this Connect with CANCELLED. `memory_account`: as link::Connect's.
+  // `copy_before_parse`: do so whoever the server is.
   static absl::StatusOr<std::shared_ptr<ClientConnection>> Connect(
       const link::Address& address, int64_t deadline_ns,
       std::function<void()> on_end = nullptr,
       std::shared_ptr<link::ConnectCancel> cancel = nullptr,
-      std::shared_ptr<memory::MemoryAccount> memory_account = nullptr);
+      std::shared_ptr<memory::MemoryAccount> memory_account = nullptr,
+      bool copy_before_parse = false);
   ~ClientConnection();
 
   // --- a call's life

@@ -172,7 +172,7 @@ Status ClientConnection::TakeResponse(const link::Frame& frame,
     return Status();
   }
   switch (ParseMessage(*frame.view, frame.message, frame.message_bytes,
-                       call->response)) {
+                       link_.connection->copy_before_parse(), call->response)) {
     case ParseResult::kParsed:
       return Status();
     case ParseResult::kMalformed:
@@ -274,7 +274,8 @@ void ClientConnection::TakeInPlace(const link::Frame& frame, ClientWait* own) {
     return;
   }
   own->parsed =
-      ParseMessage(*frame.view, frame.message, frame.message_bytes, own->into);
+      ParseMessage(*frame.view, frame.message, frame.message_bytes,
+                   link_.connection->copy_before_parse(), own->into);
 }
 
 bool ClientConnection::DeliverCredit(const link::Frame& frame,

@@ -54,7 +54,8 @@ class Connector::Caller final : public Cancellable {
 Connector::Connector(const link::Address& address,
                      const ChannelArguments& arguments)
     : Connector(address.ToString(),
-                [address, most_bytes = arguments.max_server_memory()](
+                [address, most_bytes = arguments.max_server_memory(),
+                 copy = arguments.GetInt(SHMRPC_ARG_COPY_BEFORE_PARSE, 0) != 0](
                     int64_t deadline_ns, std::function<void()> on_end,
                     std::shared_ptr<link::ConnectCancel> cancel) {
                   return ClientConnection::Connect(
@@ -62,7 +63,8 @@ Connector::Connector(const link::Address& address,
                       std::move(cancel),
                       std::make_shared<memory::MemoryAccount>(
                           most_bytes < 0 ? UINT64_MAX
-                                         : static_cast<uint64_t>(most_bytes)));
+                                         : static_cast<uint64_t>(most_bytes)),
+                      copy);
                 },
                 {BackoffFromArguments(arguments)}) {}
 

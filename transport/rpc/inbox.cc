@@ -32,8 +32,9 @@ ParseResult ParseArrived(const ArrivedMessage& arrived, link::Connection* link,
                ? ParseResult::kParsed
                : ParseResult::kMalformed;
   }
-  const ParseResult result = ParseMessage(
-      *arrived.block_view, arrived.block_data, arrived.size_bytes, message);
+  const ParseResult result =
+      ParseMessage(*arrived.block_view, arrived.block_data, arrived.size_bytes,
+                   link->copy_before_parse(), message);
   link->GiveBackBlock(arrived.block);
   if (result == ParseResult::kFaulted) {
     link->Fail(absl::DataLossError("an arena segment's memory is gone"));

@@ -3,6 +3,11 @@
 // Parsing reads the mapping in place. Where a fault unwinds (Windows), a parser
 // cut short would leave the message it works on half-built; so there it works
 // on a fresh message, which is handed over on success and leaked on a fault.
+//
+// From a peer that is not trusted (Connection::copy_before_parse) each byte is
+// copied once, guarded, and the parser sees only the copy: what the peer writes
+// meanwhile cannot matter. The copy is a buffer on the stack, which a longer
+// message passes through piece by piece; no memory is allocated for it.
 
 #ifndef SHMRPC_TRANSPORT_RPC_MESSAGE_IO_H_
 #define SHMRPC_TRANSPORT_RPC_MESSAGE_IO_H_
@@ -32,9 +37,11 @@ enum class ParseResult {
 };
 
 // Replaces `*message` by the `size_bytes` at `data`, which lie in `view`. After
-// anything but kParsed its content is unspecified but valid.
+// anything but kParsed its content is unspecified but valid. `copy_first`: what
+// the connection's copy_before_parse() says.
 ParseResult ParseMessage(const platform::View& view, const uint8_t* data,
-                         uint64_t size_bytes, MessageLite* message);
+                         uint64_t size_bytes, bool copy_first,
+                         MessageLite* message);
 
 // A private copy of the frame's metadata section. False: the memory is gone.
 bool CopyMetadata(const link::Frame& frame, std::string* bytes);

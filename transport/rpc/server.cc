@@ -28,6 +28,7 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   LocalServer* raw = server.get();
   raw->core_.max_receive_bytes = options.max_receive_bytes;
   raw->core_.max_send_bytes = options.max_send_bytes;
+  raw->core_.copy_before_parse = options.copy_before_parse;
   raw->core_.address = options.addresses[0].ToString();
   const absl::Status added = raw->AddServices(options);
   if (!added.ok()) return added;

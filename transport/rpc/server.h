@@ -31,6 +31,7 @@ struct ServerOptions {
   int max_threads = 1;        // that run handlers
   bool health_service = false;
   link::ClientQuotas::Limits quotas;
+  bool copy_before_parse = false;
 };
 
 class LocalServer final : public Server {

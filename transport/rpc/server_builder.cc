@@ -84,6 +84,11 @@ ServerBuilder& ServerBuilder::SetResourceQuota(
   return *this;
 }
 
+ServerBuilder& ServerBuilder::SetCopyBeforeParse(bool copy) {
+  copy_before_parse_ = copy;
+  return *this;
+}
+
 ServerBuilder& ServerBuilder::SetSyncServerOption(SyncServerOption option,
                                                   int value) {
   sync_options_[option] = value;
@@ -130,6 +135,7 @@ std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
   options.quotas = QuotasFrom(client_quota_, options.max_threads);
   options.quotas.connections = Limit(max_connections_);
   options.quotas.memory = resource_quota_.limits_->memory();
+  options.copy_before_parse = copy_before_parse_;
   options.health_service = DefaultHealthCheckServiceEnabled();
   if (ports_.empty()) {
     SHMRPC_LOG(kError) << "server not started: it has no port; call "

@@ -163,6 +163,7 @@ Status ServerCall::TakeRequest(const link::Frame& frame,
     return Status();
   }
   switch (ParseMessage(*frame.view, frame.message, frame.message_bytes,
+                       connection_->link().copy_before_parse(),
                        messages_.request.get())) {
     case ParseResult::kParsed:
       return Status();
@@ -177,7 +178,8 @@ Status ServerCall::TakeRequest(const link::Frame& frame,
 
 bool ServerCall::ParseBlock() {
   const ParseResult result = ParseMessage(
-      *block_view_, block_data_, block_bytes_, messages_.request.get());
+      *block_view_, block_data_, block_bytes_,
+      connection_->link().copy_before_parse(), messages_.request.get());
   block_view_.reset();
   if (result == ParseResult::kFaulted) {
     connection_->link().Fail(absl::DataLossError("a payload's memory is gone"));

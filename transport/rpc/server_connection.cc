@@ -73,7 +73,9 @@ ServerConnection::ServerConnection(ServerCore* core,
       seat_(std::move(accepted.seat)),
       link_(std::move(accepted.connection)),
       clock_offset_ns_(accepted.clock_offset_ns),
-      peer_(absl::StrCat(core->address, "/", link_->peer().pid)) {}
+      peer_(absl::StrCat(core->address, "/", link_->peer().pid)) {
+  if (core->copy_before_parse) link_->CopyBeforeParse();
+}
 
 ServerConnection::~ServerConnection() { watch_.reset(); }
 

@@ -46,6 +46,13 @@ inline constexpr const char* GRPC_ARG_MAX_RECONNECT_BACKOFF_MS =
     "grpc.max_reconnect_backoff_ms";
 #endif
 
+// Not in gRPC. 1: each response is copied into private memory before protobuf
+// parses it, so that a server which changes it meanwhile gains nothing. 0, the
+// default: those of this user's own servers are parsed where they lie; those of
+// other users' are always copied. See ServerBuilder::SetCopyBeforeParse.
+inline constexpr const char* SHMRPC_ARG_COPY_BEFORE_PARSE =
+    "shmrpc.copy_before_parse";
+
 class ChannelArguments {
  public:
   void Swap(ChannelArguments& other);

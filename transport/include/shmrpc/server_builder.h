@@ -67,6 +67,13 @@ class ServerBuilder {
   // What all clients together may take; see resource_quota.h.
   ServerBuilder& SetResourceQuota(const ResourceQuota& resource_quota);
 
+  // Copies each message into private memory before protobuf parses it, so that
+  // a client which changes it meanwhile gains nothing. Off, messages of this
+  // user's own processes are parsed where they lie, which is faster; those of
+  // other users' are always copied. Default: off. Not in gRPC; why and what it
+  // costs: docs/decisions/0015-copy-before-parse.md.
+  ServerBuilder& SetCopyBeforeParse(bool copy);
+
   // gRPC's settings of its synchronous server. Kept, and without effect: a
   // server here has no completion queues, and one thread polls.
   enum SyncServerOption { NUM_CQS, MIN_POLLERS, MAX_POLLERS, CQ_TIMEOUT_MSEC };
@@ -106,6 +113,7 @@ class ServerBuilder {
   ClientQuota client_quota_;
   int max_connections_ = 4096;
   ResourceQuota resource_quota_;
+  bool copy_before_parse_ = false;
   std::map<SyncServerOption, int> sync_options_;
   std::map<grpc_compression_algorithm, bool> compression_support_;
   grpc_compression_level compression_level_ = GRPC_COMPRESS_LEVEL_NONE;
