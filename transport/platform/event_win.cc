@@ -22,7 +22,7 @@ absl::StatusOr<Event> Event::Create(const ObjectName& name,
   if (absl::Status status = ValidateName(name); !status.ok()) return status;
   const std::string what = absl::StrCat("create event \"", name.name, "\"");
   absl::StatusOr<SecurityAttributes> security =
-      SecurityAttributes::Make(what, access.sddl);
+      SecurityAttributes::Make(what, access);
   if (!security.ok()) return security.status();
   Event event;
   SetLastError(ERROR_SUCCESS);

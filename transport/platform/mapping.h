@@ -38,22 +38,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
+#include "transport/platform/access_policy.h"
 #include "transport/platform/object_name.h"
 
 namespace shmrpc {
 namespace platform {
 
 enum class Access { kReadOnly, kReadWrite };
-
-// Who may open the object. Default: the current user alone (Windows: a
-// protected DACL with one entry, owner set explicitly; Linux: mode 0600).
-struct AccessPolicy {
-  // Windows: a security descriptor in SDDL instead of the default one.
-  std::string sddl;
-  // Linux: permission bits instead of 0600, and the group to give it to.
-  absl::optional<uint32_t> mode;
-  absl::optional<uint32_t> group_id;
-};
 
 struct CreateOptions {
   AccessPolicy access;
@@ -74,10 +65,22 @@ struct OpenOptions {
   // Refuse (PERMISSION_DENIED) an object whose owner is another user than this
   // process's: a squatted name. root's and Administrators' objects pass.
   bool require_same_owner = true;
+  // With require_same_owner: objects of this user (user.h) pass, too; "*":
+  // anybody's, and owner() tells whose it is.
+  std::string other_owner;
   // Open also an object that nobody holds any more, because its holders were
   // killed or left its name (LeaveName): for what is worth having from the
   // dead. Only for guests. (Windows has no such objects.)
   bool abandoned_too = false;
+};
+
+// Whom an object belongs to, as the kernel says.
+struct ObjectOwner {
+  std::string user;      // as in user.h
+  bool is_self = false;  // this process's user
+  // Who may do anything to this process anyway: root; the Administrators, the
+  // system.
+  bool is_privileged = false;
 };
 
 // A mapped range. Registered with the guard while it exists. Move-only.
@@ -151,6 +154,9 @@ class NamedMapping {
   absl::StatusOr<View> Map(uint64_t offset_bytes, uint64_t size_bytes,
                            Access access) const;
 
+  // Of an object that was opened with require_same_owner; empty otherwise.
+  const ObjectOwner& owner() const;
+
   // Reserves what `reserve_first_bytes` left. RESOURCE_EXHAUSTED: there is no
   // memory for it. No-op on Windows, which has committed it already.
   absl::Status Reserve() const;
@@ -210,7 +216,8 @@ class NamedMapping {
 };
 
 // Unlinks every object whose name starts with `prefix`, belongs to this user
-// and is held by nobody: what crashed processes left. Returns how many.
+// (for root: to anybody) and is held by nobody: what crashed processes left.
+// Returns how many.
 // Objects of the calling process are never touched. No-op (0) on Windows.
 int ReclaimAbandoned(Scope scope, absl::string_view prefix);
 

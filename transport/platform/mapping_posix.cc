@@ -8,11 +8,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "transport/platform/access_posix.h"
 #include "transport/platform/mapping.h"
 #include "transport/platform/object_file_posix.h"
 #include "transport/platform/os_error.h"
 #include "transport/platform/process.h"
 #include "transport/platform/space_posix.h"
+#include "transport/platform/user.h"
 #include "transport/platform/view_registry.h"
 
 namespace shmrpc {
@@ -44,27 +46,6 @@ std::string Directory(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-absl::Status ApplyAccess(const ObjectFile& file, const ObjectName& name,
-                         const AccessPolicy& access) {
-  // First the group: giving it away may clear bits of the mode.
-  if (access.group_id.has_value() &&
-      fchown(file.fd(), static_cast<uid_t>(-1), *access.group_id) != 0) {
-    return OsError(Quoted("give", name), errno,
-                   absl::StrCat("this process may not give it to group ",
-                                *access.group_id));
-  }
-  const mode_t mode = (access.mode.value_or(0600) & 0777) | S_ISVTX;
-  // Nothing to do in the usual case.
-  if (!access.group_id.has_value() &&
-      (file.stat_at_open().st_mode & 07777) == mode) {
-    return absl::OkStatus();
-  }
-  if (fchmod(file.fd(), mode) != 0) {
-    return OsError(Quoted("set the mode of", name), errno);
-  }
-  return absl::OkStatus();
-}
-
 absl::Status AlreadyExists(const ObjectName& name, const ObjectFile& holder) {
   const absl::optional<uint32_t> pid = holder.CreatorPid();
   std::string who = "a living process";
@@ -76,12 +57,15 @@ absl::Status AlreadyExists(const ObjectName& name, const ObjectFile& holder) {
                    "; stop it or choose another name"));
 }
 
-absl::Status CheckOwner(const ObjectName& name, const struct stat& stat) {
-  // root may do anything to this process anyway.
-  if (stat.st_uid == 0 || stat.st_uid == geteuid()) return absl::OkStatus();
+absl::Status CheckOwner(const ObjectName& name, const ObjectOwner& owner,
+                        const std::string& other_owner) {
+  if (owner.is_self || owner.is_privileged || other_owner == "*" ||
+      other_owner == owner.user) {
+    return absl::OkStatus();
+  }
   return absl::PermissionDeniedError(absl::StrCat(
-      Quoted("open", name), ": it belongs to user ", stat.st_uid,
-      ", not to this process's user ", geteuid(),
+      Quoted("open", name), ": it belongs to user ", owner.user,
+      ", not to this process's user ", CurrentUser(),
       ": somebody else took the name, or the server runs as another user"));
 }
 
@@ -123,6 +107,7 @@ struct NamedMapping::Impl {
   std::string path;
   ObjectFile::Ptr file;
   uint64_t size_bytes = 0;
+  ObjectOwner owner;
   Access access = Access::kReadWrite;
   bool holds = false;
   bool creator = false;
@@ -196,8 +181,11 @@ absl::StatusOr<NamedMapping> NamedMapping::CreateMapped(
   if (!mapped.ok()) return mapped.status();
   // No guard: nobody else has the file, and its space is reserved.
   status = init(mapped->data());
-  const ObjectFile& file = *mapping.impl_->file;
-  if (status.ok()) status = ApplyAccess(file, name, options.access);
+  if (status.ok()) {
+    const ObjectFile& file = *mapping.impl_->file;
+    status = ApplyAccess(file.fd(), absl::StrCat("mapping \"", name.name, "\""),
+                         file.stat_at_open().st_mode, options.access);
+  }
   if (!status.ok()) return status;
 
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -235,8 +223,11 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
     if (fstat(file->fd(), &stat) != 0) {
       return OsError(Quoted("open", name), errno);
     }
+    ObjectOwner owner;
     if (options.require_same_owner) {
-      absl::Status status = CheckOwner(name, stat);
+      owner = {absl::StrCat(stat.st_uid), stat.st_uid == geteuid(),
+               stat.st_uid == 0};
+      absl::Status status = CheckOwner(name, owner, options.other_owner);
       if (!status.ok()) return status;
     }
     if (!options.abandoned_too && !file->HeldByAnyone()) {
@@ -253,6 +244,7 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
     impl->path = path;
     impl->file = file;
     impl->access = options.access;
+    impl->owner = std::move(owner);
     impl->holds = options.hold;
     // Only now it cannot lose its name to others any more (Unlink() apart). A
     // guest has no such assurance anyway.
@@ -273,6 +265,7 @@ NamedMapping::~NamedMapping() = default;
 
 const ObjectName& NamedMapping::name() const { return impl_->name; }
 uint64_t NamedMapping::size_bytes() const { return impl_->size_bytes; }
+const ObjectOwner& NamedMapping::owner() const { return impl_->owner; }
 
 absl::StatusOr<View> NamedMapping::Map(uint64_t offset_bytes,
                                        uint64_t size_bytes,

@@ -76,6 +76,7 @@ struct NamedMapping::Impl {
   ObjectName name;
   HANDLE section = nullptr;
   uint64_t size_bytes = 0;
+  ObjectOwner owner;
   Access access = Access::kReadWrite;
 
   // The system frees the section with its last handle and view, anyone's.
@@ -108,7 +109,7 @@ absl::StatusOr<NamedMapping> NamedMapping::Create(const ObjectName& name,
   size_bytes = (size_bytes + page_bytes - 1) / page_bytes * page_bytes;
 
   absl::StatusOr<SecurityAttributes> security =
-      SecurityAttributes::Make(what, options.access.sddl);
+      SecurityAttributes::Make(what, options.access);
   if (!security.ok()) return security.status();
   auto impl = std::make_unique<Impl>();
   impl->name = name;
@@ -176,8 +177,17 @@ absl::StatusOr<NamedMapping> NamedMapping::Open(const ObjectName& name,
     return OsError(what, error, advice);
   }
   if (options.require_same_owner) {
-    absl::Status status = CheckObjectOwner(what, impl->section);
-    if (!status.ok()) return status;
+    auto owner = OwnerOf(what, impl->section);
+    if (!owner.ok()) return owner.status();
+    if (!owner->is_self && !owner->is_privileged &&
+        options.other_owner != "*" && options.other_owner != owner->user) {
+      return absl::PermissionDeniedError(absl::StrCat(
+          what, ": it belongs to user ", owner->user,
+          ", not to this process's user ", CurrentUserText(),
+          ": somebody else took the name, or the server runs as another user"));
+    }
+    impl->owner = {std::move(owner->user), owner->is_self,
+                   owner->is_privileged};
   }
   absl::StatusOr<uint64_t> size_bytes = SectionBytes(what, impl->section);
   if (!size_bytes.ok()) return size_bytes.status();
@@ -205,6 +215,7 @@ NamedMapping::~NamedMapping() = default;
 
 const ObjectName& NamedMapping::name() const { return impl_->name; }
 uint64_t NamedMapping::size_bytes() const { return impl_->size_bytes; }
+const ObjectOwner& NamedMapping::owner() const { return impl_->owner; }
 
 absl::StatusOr<View> NamedMapping::Map(uint64_t offset_bytes,
                                        uint64_t size_bytes,

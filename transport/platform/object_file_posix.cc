@@ -224,11 +224,14 @@ ObjectFile::Ptr ObjectFile::Open(const std::string& path, bool writable) {
     // Files are created under the mutex. So if this opens the same inode, or
     // another file that has its number by now, it is not one that this process
     // created.
+    // Not to be kept waiting: by the lease (F_SETLEASE) that another user has
+    // on a file of his, or by a pipe that he puts there.
+    constexpr int kFlags = O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
     bool opened_writable = true;
-    int fd = open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open(path.c_str(), O_RDWR | kFlags);
     if (fd < 0 && errno == EACCES && !writable) {
       opened_writable = false;
-      fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+      fd = open(path.c_str(), O_RDONLY | kFlags);
     }
     if (fd < 0) return nullptr;
     struct stat stat;
@@ -330,7 +333,9 @@ void ObjectFile::RetireCreator() {
 
 absl::optional<uint32_t> ObjectFile::CreatorPid() const {
   if (inherited()) return absl::nullopt;
-  struct flock lock = OneByte(F_WRLCK, kCreatorByte);
+  // Asks for write locks only: somebody who may only read the object can lock
+  // it for reading, which must not make him its creator.
+  struct flock lock = OneByte(F_RDLCK, kCreatorByte);
   if (fcntl(fd_, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) {
     return absl::nullopt;
   }

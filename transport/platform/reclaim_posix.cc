@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -36,6 +37,12 @@ std::vector<std::string> FilesWithPrefix(const std::string& path_prefix,
   return paths;
 }
 
+// A directory with the sticky bit lets nobody else remove the name. (What is
+// removed is a name and nothing else, so root can do no harm.)
+bool MayReclaim(const struct stat& file) {
+  return geteuid() == 0 || file.st_uid == geteuid();
+}
+
 }  // namespace
 
 int ReclaimAbandoned(Scope scope, absl::string_view prefix) {
@@ -44,9 +51,12 @@ int ReclaimAbandoned(Scope scope, absl::string_view prefix) {
       ObjectName{scope, std::string(prefix)}.OsName();
   for (const std::string& path :
        FilesWithPrefix(path_prefix, scope == Scope::kLocal)) {
+    // Most names of others cannot be opened anyway.
+    struct stat named;
+    if (lstat(path.c_str(), &named) != 0 || !MayReclaim(named)) continue;
     const ObjectFile::Ptr file = ObjectFile::Open(path, /*writable=*/true);
     if (file == nullptr || !file->has_marker() ||
-        file->stat_at_open().st_uid != geteuid()) {
+        !MayReclaim(file->stat_at_open())) {
       continue;
     }
     if (file->UnlinkIfAbandoned(path) == 0) ++reclaimed;

@@ -37,6 +37,61 @@ PSID SidOf(std::vector<char>& user) {
   return reinterpret_cast<TOKEN_USER*>(user.data())->User.Sid;
 }
 
+// Takes the right to write from every entry of the list that is not the
+// owner's. Entries of other kinds than these two keep what they say.
+void MakeReadOnlyForOthers(PSECURITY_DESCRIPTOR descriptor, PSID owner) {
+  BOOL present = FALSE;
+  BOOL defaulted = FALSE;
+  PACL list = nullptr;
+  if (!GetSecurityDescriptorDacl(descriptor, &present, &list, &defaulted) ||
+      !present || list == nullptr) {
+    return;
+  }
+  for (DWORD i = 0; i < list->AceCount; ++i) {
+    void* entry = nullptr;
+    if (!GetAce(list, i, &entry)) return;
+    if (static_cast<ACE_HEADER*>(entry)->AceType != ACCESS_ALLOWED_ACE_TYPE) {
+      continue;
+    }
+    auto* allowed = static_cast<ACCESS_ALLOWED_ACE*>(entry);
+    const PSID sid = &allowed->SidStart;
+    if (EqualSid(sid, owner) || IsWellKnownSid(sid, WinCreatorOwnerRightsSid)) {
+      continue;
+    }
+    if ((allowed->Mask & (GENERIC_ALL | GENERIC_READ | SECTION_MAP_READ)) !=
+        0) {
+      allowed->Mask = GENERIC_READ;
+    } else {
+      allowed->Mask &= SYNCHRONIZE | READ_CONTROL;
+    }
+  }
+}
+
+struct Descriptor {
+  std::unique_ptr<void, decltype(&LocalFree)> owned{nullptr, &LocalFree};
+  PSID owner = nullptr;  // in it; null: it names none
+};
+
+// INVALID_ARGUMENT if `sddl` is no security descriptor.
+absl::StatusOr<Descriptor> Parse(absl::string_view what,
+                                 const std::string& sddl) {
+  PSECURITY_DESCRIPTOR parsed = nullptr;
+  if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
+          Wide(sddl).c_str(), SDDL_REVISION_1, &parsed, nullptr)) {
+    const int error = LastOsError();
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, ": \"", sddl,
+        "\" is not a security descriptor: ", DescribeOsError(error)));
+  }
+  Descriptor result;
+  result.owned.reset(parsed);
+  BOOL defaulted = FALSE;
+  GetSecurityDescriptorOwner(parsed, &result.owner, &defaulted);
+  return result;
+}
+
+}  // namespace
+
 std::string SidText(PSID sid) {
   char* text = nullptr;
   if (!ConvertSidToStringSidA(sid, &text)) return "";
@@ -45,7 +100,10 @@ std::string SidText(PSID sid) {
   return result;
 }
 
-}  // namespace
+std::string CurrentUserText() {
+  std::vector<char> user = CurrentUser();
+  return user.empty() ? "" : SidText(SidOf(user));
+}
 
 std::wstring Wide(absl::string_view utf8) {
   const int bytes = static_cast<int>(utf8.size());
@@ -57,35 +115,39 @@ std::wstring Wide(absl::string_view utf8) {
 }
 
 absl::StatusOr<SecurityAttributes> SecurityAttributes::Make(
-    absl::string_view what, const std::string& sddl) {
-  std::string text = sddl;
-  if (text.empty()) {
-    std::vector<char> user = CurrentUser();
-    const std::string sid = user.empty() ? "" : SidText(SidOf(user));
-    if (sid.empty()) {
-      return OsError(absl::StrCat(what, ": find the current user"),
-                     LastOsError());
-    }
-    // P: protected, nothing is inherited; one entry: the user may do anything.
-    text = absl::StrCat("O:", sid, "D:P(A;;GA;;;", sid, ")");
+    absl::string_view what, const AccessPolicy& access) {
+  const std::string self = CurrentUserText();
+  if (self.empty()) {
+    return OsError(absl::StrCat(what, ": find the current user"),
+                   LastOsError());
   }
-  PSECURITY_DESCRIPTOR descriptor = nullptr;
-  if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(
-          Wide(text).c_str(), SDDL_REVISION_1, &descriptor, nullptr)) {
-    const int error = LastOsError();
-    return absl::InvalidArgumentError(absl::StrCat(
-        what, ": \"", text,
-        "\" is not a security descriptor: ", DescribeOsError(error)));
+  const std::string owner = absl::StrCat("O:", self);
+  std::string text = access.sddl;
+  if (!access.user.empty() || text.empty()) {
+    // P: protected, nothing is inherited. The user may do anything; the other
+    // one may read, write and (events need it) wait, but not change this list.
+    text = absl::StrCat(owner, "D:P(A;;GA;;;", self, ")");
+    if (!access.user.empty() && access.user != self) {
+      absl::StrAppend(&text, "(A;;GRGWGX;;;", access.user, ")");
+    }
+  }
+  auto descriptor = Parse(what, text);
+  if (descriptor.ok() && descriptor->owner == nullptr) {
+    descriptor = Parse(what, absl::StrCat(owner, text));
+  }
+  if (!descriptor.ok()) return descriptor.status();
+  if (access.others_read_only) {
+    MakeReadOnlyForOthers(descriptor->owned.get(), descriptor->owner);
   }
   SecurityAttributes result;
-  result.descriptor_.reset(descriptor);
+  result.descriptor_.reset(descriptor->owned.release());
   result.attributes_.nLength = sizeof(result.attributes_);
-  result.attributes_.lpSecurityDescriptor = descriptor;
+  result.attributes_.lpSecurityDescriptor = result.descriptor_.get();
   result.attributes_.bInheritHandle = FALSE;
   return result;
 }
 
-absl::Status CheckObjectOwner(absl::string_view what, HANDLE object) {
+absl::StatusOr<OwnerSid> OwnerOf(absl::string_view what, HANDLE object) {
   PSID owner = nullptr;
   PSECURITY_DESCRIPTOR descriptor = nullptr;
   const DWORD error =
@@ -96,21 +158,20 @@ absl::Status CheckObjectOwner(absl::string_view what, HANDLE object) {
                    static_cast<int>(error));
   }
   std::vector<char> user = CurrentUser();
-  absl::Status status;
+  absl::StatusOr<OwnerSid> result;
   if (user.empty()) {
-    status =
+    result =
         OsError(absl::StrCat(what, ": find the current user"), LastOsError());
-  } else if (owner == nullptr ||
-             (!EqualSid(owner, SidOf(user)) &&
-              !IsWellKnownSid(owner, WinBuiltinAdministratorsSid) &&
-              !IsWellKnownSid(owner, WinLocalSystemSid))) {
-    status = absl::PermissionDeniedError(absl::StrCat(
-        what, ": it belongs to ", owner == nullptr ? "nobody" : SidText(owner),
-        ", not to this process's user ", SidText(SidOf(user)),
-        ": somebody else took the name, or the server runs as another user"));
+  } else if (owner == nullptr) {
+    result = absl::PermissionDeniedError(
+        absl::StrCat(what, ": it belongs to nobody"));
+  } else {
+    result = OwnerSid{SidText(owner), EqualSid(owner, SidOf(user)) != FALSE,
+                      IsWellKnownSid(owner, WinBuiltinAdministratorsSid) ||
+                          IsWellKnownSid(owner, WinLocalSystemSid)};
   }
   LocalFree(descriptor);
-  return status;
+  return result;
 }
 
 std::string SddlOf(HANDLE object) {

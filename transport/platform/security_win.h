@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "transport/platform/access_policy.h"
 
 namespace shmrpc {
 namespace platform {
@@ -23,11 +24,11 @@ std::wstring Wide(absl::string_view utf8);
 // inherited by children. Move-only.
 class SecurityAttributes {
  public:
-  // From `sddl`; "": the current user alone. `what` is for the Status. The
-  // default names the owner: what an elevated process makes would otherwise
-  // belong to the Administrators, and the owner may always change the rest.
+  // `what` is for the Status. The owner is always named: what an elevated
+  // process makes would otherwise belong to the Administrators, and the owner
+  // may always change the rest.
   static absl::StatusOr<SecurityAttributes> Make(absl::string_view what,
-                                                 const std::string& sddl);
+                                                 const AccessPolicy& access);
 
   SECURITY_ATTRIBUTES* get() { return &attributes_; }
 
@@ -41,9 +42,21 @@ class SecurityAttributes {
   std::unique_ptr<void, Free> descriptor_;
 };
 
-// PERMISSION_DENIED if the object (opened with READ_CONTROL) belongs to another
-// user than this process's. The Administrators' and the system's pass.
-absl::Status CheckObjectOwner(absl::string_view what, HANDLE object);
+// "S-1-5-..."; "" on failure.
+std::string SidText(PSID sid);
+
+// The SID of the user this process runs as; "" on failure, with the last error
+// set.
+std::string CurrentUserText();
+
+// Whom an object (opened with READ_CONTROL) belongs to. A failure if the system
+// does not say.
+struct OwnerSid {
+  std::string user;
+  bool is_self = false;
+  bool is_privileged = false;  // the Administrators, the system
+};
+absl::StatusOr<OwnerSid> OwnerOf(absl::string_view what, HANDLE object);
 
 // Owner and DACL of an object (opened with READ_CONTROL) in SDDL; "" on
 // failure.
