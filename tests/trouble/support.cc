@@ -53,7 +53,9 @@ class EchoServiceImpl final : public EchoService::Service {
       return Status(static_cast<StatusCode>(request->status_code()),
                     request->status_message());
     }
-    reply->set_text(request->text());
+    reply->set_text(request->text() == kWhoAmI
+                        ? DescribePeer(*context->auth_context())
+                        : request->text());
     reply->set_peer(context->peer());
     if (request->reply_size_bytes() != 0) {
       reply->mutable_payload()->resize(
@@ -102,7 +104,9 @@ void WaitForCalls(int count) {
 // it; the end of stdin shuts down.
 int RunEchoServer(const RoleArgs& args,
                   bool (*extra)(const std::string& command,
-                                std::unique_ptr<Server>* server)) {
+                                std::unique_ptr<Server>* server),
+                  void (*configure)(const RoleArgs& args,
+                                    ServerBuilder* builder)) {
   SetLogLevel(LogSeverity::kInfo);
   SetLogHandler([](const LogEntry& entry) {
     absl::MutexLock lock(&TheProgress().mutex);
@@ -113,6 +117,7 @@ int RunEchoServer(const RoleArgs& args,
   builder.AddListeningPort(args.at(0), InsecureServerCredentials());
   builder.RegisterService(&service);
   builder.SetMaxReceiveMessageSize(-1);
+  if (configure != nullptr) configure(args, &builder);
   std::unique_ptr<Server> server = builder.BuildAndStart();
   if (server == nullptr) {
     SendLine(absl::StrCat("failed ", LogWith("not started")));
@@ -137,12 +142,19 @@ int RunEchoServer(const RoleArgs& args,
   return 0;
 }
 
+static RoleArgs Prepend(const std::string& first, RoleArgs rest) {
+  rest.insert(rest.begin(), first);
+  return rest;
+}
+
 SHMRPC_TEST_ROLE(echo_server) { return RunEchoServer(args); }
 
 EchoServer::EchoServer(std::string name, const std::string& role,
-                       const Subprocess::Environment& environment)
+                       const Subprocess::Environment& environment,
+                       const RoleArgs& arguments)
     : name_(std::move(name)),
-      process_(SpawnRole(role, {"shm:" + name_}, environment)) {
+      process_(
+          SpawnRole(role, Prepend("shm:" + name_, arguments), environment)) {
   const std::string line = process_.ReadLine().value_or("failed: it ended");
   started_ = line == "ready";
   if (!started_) error_ = line;
@@ -174,8 +186,7 @@ void EchoServer::ShutDown() {
                            << status.signal;
 }
 
-EchoClient::EchoClient(const std::string& name) {
-  ChannelArguments arguments;
+EchoClient::EchoClient(const std::string& name, ChannelArguments arguments) {
   arguments.SetMaxReceiveMessageSize(-1);
   channel_ = CreateCustomChannel("shm:" + name, InsecureChannelCredentials(),
                                  arguments);
@@ -209,6 +220,18 @@ EchoRequest SmallRequest() {
   EchoRequest request;
   request.set_text("still here?");
   return request;
+}
+
+std::string DescribePeer(const AuthContext& peer) {
+  std::string text;
+  for (const char* name : {"user", "user_name", "pid", "start_time"}) {
+    for (const string_ref& value : peer.FindPropertyValues(name)) {
+      absl::StrAppend(&text, name, "=",
+                      absl::string_view(value.data(), value.size()), " ");
+    }
+  }
+  absl::StrAppend(&text, "identity=", peer.GetPeerIdentityPropertyName());
+  return text;
 }
 
 EchoRequest HeldRequest() {

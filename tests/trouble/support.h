@@ -35,17 +35,22 @@ namespace testing {
 
 // Implements EchoService as proto/echo.proto says, serves commands from stdin
 // (see support.cc), and ends cleanly when stdin ends. The body of the role
-// "echo_server"; `extra` is offered each command that is not known here.
+// "echo_server"; `extra` is offered each command that is not known here,
+// `configure` the builder before it builds.
 int RunEchoServer(const RoleArgs& args,
                   bool (*extra)(const std::string& command,
-                                std::unique_ptr<Server>* server) = nullptr);
+                                std::unique_ptr<Server>* server) = nullptr,
+                  void (*configure)(const RoleArgs& args,
+                                    ServerBuilder* builder) = nullptr);
 
 // A server in a process of its own.
 class EchoServer {
  public:
-  // Serves "shm:" + name. `role`: another one that calls RunEchoServer.
+  // Serves "shm:" + name. `role`: another one that calls RunEchoServer;
+  // `arguments`: its own, after the target.
   explicit EchoServer(std::string name, const std::string& role = "echo_server",
-                      const Subprocess::Environment& environment = {});
+                      const Subprocess::Environment& environment = {},
+                      const RoleArgs& arguments = {});
 
   // False if BuildAndStart returned null; error() is what it logged.
   bool started() const { return started_; }
@@ -76,7 +81,7 @@ class EchoServer {
 // A channel to a server, in this process.
 class EchoClient {
  public:
-  explicit EchoClient(const std::string& name);
+  explicit EchoClient(const std::string& name, ChannelArguments arguments = {});
   // deadline_ms 0: none.
   Status Call(const EchoRequest& request, EchoReply* reply = nullptr,
               int64_t deadline_ms = 0);
@@ -88,6 +93,12 @@ class EchoClient {
   std::shared_ptr<Channel> channel_;
   std::unique_ptr<EchoService::Stub> stub_;
 };
+
+// The text of a request that is answered with what the handler knows of its
+// caller, as DescribePeer says it.
+constexpr char kWhoAmI[] = "who am I?";
+// "user=1000 user_name=joe pid=77 start_time=5 identity=user"
+std::string DescribePeer(const AuthContext& peer);
 
 EchoRequest SmallRequest();
 // Its handler runs until the call is cancelled or its client is gone.

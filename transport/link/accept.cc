@@ -7,6 +7,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "shmrpc/version.h"
+#include "transport/link/connection_object.h"
 #include "transport/link/lobby_keeper.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
@@ -17,24 +18,11 @@ namespace shmrpc {
 namespace link {
 namespace {
 
-using memory::ConnectionHeader;
-using memory::ConnectionPage;
 using memory::LobbySlots;
 using platform::Guarded;
 
 constexpr int64_t kSecondNs = 1000 * 1000 * 1000;
 constexpr int64_t kCenturyNs = int64_t{100} * 365 * 24 * 3600 * kSecondNs;
-
-// A private copy of the client's header.
-struct HeaderCopy {
-  uint64_t magic = 0;
-  uint32_t layout_version = 0;
-  platform::ProcessId client;
-  uint64_t ring_size_bytes = 0;
-  uint64_t total_size_bytes = 0;
-  int64_t client_clock_ns = 0;
-  bool answered = false;  // by this server: it is offered a second time
-};
 
 struct Verdict {
   memory::Refusal refusal = memory::kRefusedNone;
@@ -43,34 +31,36 @@ struct Verdict {
   bool log = true;
 };
 
-Verdict Judge(const HeaderCopy& header, const platform::NamedMapping& mapping) {
-  if (header.magic != memory::kConnectionMagic) {
+Verdict Judge(const ConnectionClaims& claims, const ConnectionObject& object) {
+  if (claims.magic != memory::kConnectionMagic) {
     return {memory::kRefusedHeader, "wrong magic number"};
   }
-  if (header.layout_version != kLayoutVersion) {
+  if (claims.layout_version != kLayoutVersion) {
     return {memory::kRefusedLayoutVersion,
-            absl::StrCat("layout version ", header.layout_version,
+            absl::StrCat("layout version ", claims.layout_version,
                          ", this server has ", kLayoutVersion)};
   }
-  if (!memory::ValidRingSize(header.ring_size_bytes) ||
-      header.total_size_bytes !=
-          memory::ConnectionSizeBytes(header.ring_size_bytes) ||
-      mapping.size_bytes() < header.total_size_bytes) {
+  if (!claims.SizesFit(object)) {
     return {memory::kRefusedHeader,
-            absl::StrCat("rings of ", header.ring_size_bytes, " bytes in ",
-                         header.total_size_bytes, ", the object has ",
-                         mapping.size_bytes())};
+            absl::StrCat("rings of ", claims.ring_size_bytes, " bytes in ",
+                         claims.total_size_bytes, ", the object has ",
+                         object.mapping.size_bytes())};
   }
-  const auto witness = mapping.CreatorPid();
-  if (witness && *witness != header.client.pid) {
+  if (!claims.IsKnock() && !object.mapping.owner().is_self) {
+    return {memory::kRefusedIdentity,
+            absl::StrCat("a connection that user ", object.mapping.owner().user,
+                         " made, who has to knock")};
+  }
+  const auto witness = object.mapping.CreatorPid();
+  if (witness && *witness != claims.client.pid) {
     return {memory::kRefusedPidNamespace,
-            absl::StrCat("it says its pid is ", header.client.pid,
+            absl::StrCat("it says its pid is ", claims.client.pid,
                          ", the system says ", *witness)};
   }
-  if (!platform::IsAlive(header.client)) {
+  if (!platform::IsAlive(claims.client)) {
     return {
         memory::kRefusedIdentity,
-        absl::StrCat("no process ", header.client.pid, " with its start time")};
+        absl::StrCat("no process ", claims.client.pid, " with its start time")};
   }
   return {};
 }
@@ -89,6 +79,32 @@ Verdict Seat(ClientQuotas* quotas, const platform::ProcessId& client,
                            : "bytes of memory for this process: ",
                        admitted.limit, " are allowed"),
           admitted.limit, admitted.log};
+}
+
+// The connection for a client that knocked: open to its user, and to nobody
+// else but this process's.
+absl::StatusOr<ConnectionObject> MakeConnection(
+    platform::Scope scope, const Nonce& nonce,
+    const platform::ProcessId& client, const platform::AccessPolicy& access) {
+  ConnectionShape shape;
+  shape.client = client;
+  return CreateConnectionObject(ConnectionName(scope, nonce), shape, access);
+}
+
+void Refuse(ConnectionObject* offered, const Verdict& verdict) {
+  memory::ConnectionPage* const page = offered->page();
+  Guarded(offered->view, [&] {
+    page->hello.refusal = verdict.refusal;
+    SHMRPC_STORE_POINT("hello.refusal");
+    page->hello.limit = verdict.limit;
+    SHMRPC_STORE_POINT("hello.limit");
+    page->hello.server_clock_ns = platform::MonotonicNowNs();
+    SHMRPC_STORE_POINT("hello.clock of a refusal");
+    // SYNC(hello): release pairs with the client's acquire.
+    page->hello.state.store(memory::kHelloRefused, std::memory_order_release);
+    SHMRPC_STORE_POINT("hello.refused");
+  });
+  offered->client_event.Signal();
 }
 
 }  // namespace
@@ -174,135 +190,135 @@ void Acceptor::TakeOffers() {
 }
 
 void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
-  const platform::ObjectName name =
-      ConnectionName(lobby_->slots_scope(), nonce);
-  platform::OpenOptions options;
-  options.hold = false;
-  auto mapping = platform::NamedMapping::Open(name, options);
-  if (!mapping.ok()) {
+  // Whose object it is, Judge and the handlers look at.
+  auto offered =
+      OpenConnectionObject(ConnectionName(lobby_->slots_scope(), nonce),
+                           lobby_->open_to_others() ? "*" : "");
+  if (!offered.ok()) {
+    const std::string why =
+        absl::StrCat("connection offered by pid ", claimed_pid, ": ",
+                     offered.status().message());
     // Usually a client that gave up or died meanwhile.
-    SHMRPC_LOG(kInfo) << "connection offered by pid " << claimed_pid << ": "
-                      << mapping.status().message();
+    if (absl::IsNotFound(offered.status())) {
+      SHMRPC_LOG(kInfo) << why;
+    } else {
+      SHMRPC_LOG(kWarning) << why;
+    }
     return;
   }
+  const std::string name = offered->name.name;
   // Its name is needed no more. Freed only once the client has its answer: the
   // system may have the unlink wait until the client has reserved the memory.
-  absl::Cleanup free_name = [&] { mapping->Unlink(); };
-  // Not mapped if it cannot be one: an enormous object would take the address
-  // space, on Windows the memory, of everybody.
-  if (mapping->size_bytes() <
-          memory::ConnectionSizeBytes(memory::kMinRingSizeBytes) ||
-      mapping->size_bytes() >
-          memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes)) {
-    SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
-                         << claimed_pid << " has " << mapping->size_bytes()
-                         << " bytes: no connection has";
+  absl::Cleanup free_name = [&] { offered->mapping.Unlink(); };
+  ConnectionClaims claims;
+  if (!ReadClaims(*offered, &claims)) {
+    SHMRPC_LOG(kWarning) << "connection " << name << " was truncated";
     return;
   }
-  auto view =
-      mapping->Map(0, mapping->size_bytes(), platform::Access::kReadWrite);
-  if (!view.ok()) {
-    SHMRPC_LOG(kError) << "connection " << name.name << ": "
-                       << view.status().message();
-    return;
-  }
-  auto* page = reinterpret_cast<ConnectionPage*>(view->data());
-  auto client_event =
-      platform::Event::Open(name.WithSuffix(".w"), &page->client_wake.word);
-  if (!client_event.ok()) {
-    SHMRPC_LOG(kError) << "connection " << name.name << ": "
-                       << client_event.status().message();
-    return;
-  }
-  HeaderCopy header;
-  if (!Guarded(*view, [&] {
-        const ConnectionHeader& h = page->header;
-        // SYNC(connection-ready): acquire pairs with the client's release.
-        header.magic = h.magic.load(std::memory_order_acquire);
-        header.layout_version = h.layout_version;
-        header.client = {h.client_pid, h.client_start_time};
-        header.ring_size_bytes = h.ring_size_bytes;
-        header.total_size_bytes = h.total_size_bytes;
-        header.client_clock_ns = h.client_clock_ns;
-        // Relaxed: this thread wrote it, or the client lies to itself.
-        header.answered = page->hello.state.load(std::memory_order_relaxed) !=
-                          memory::kHelloPending;
-      })) {
-    SHMRPC_LOG(kWarning) << "connection " << name.name << " was truncated";
-    return;
-  }
-  if (header.answered) {
+  if (claims.answered) {
+    // By a client that was impatient, or by whoever may connect.
+    SHMRPC_LOG(kInfo) << "connection " << name << " was offered once more";
     std::move(free_name).Cancel();
     return;
   }
 
-  Verdict verdict = Judge(header, *mapping);
+  Verdict verdict = Judge(claims, *offered);
+  const int64_t now_ns = platform::MonotonicNowNs();
+  // A private copy: the object is given away below.
+  const platform::ObjectOwner owner = offered->mapping.owner();
+  platform::AccessPolicy access;
+  if (!owner.is_self) access.user = owner.user;
+  ConnectionObject made;
+  const Nonce made_nonce = Nonce::Random();
+  const bool knock = claims.IsKnock();
   std::unique_ptr<ClientQuotas::Seat> seat;
   if (verdict.refusal == memory::kRefusedNone && quotas_ != nullptr) {
-    verdict = Seat(quotas_, header.client, view->size_bytes(), &seat);
+    verdict = Seat(quotas_, claims.client,
+                   knock ? memory::ConnectionSizeBytes(memory::kRingSizeBytes)
+                         : offered->view.size_bytes(),
+                   &seat);
   }
-  const int64_t now_ns = platform::MonotonicNowNs();
-  const platform::View* guard_view = nullptr;
-  if (verdict.refusal == memory::kRefusedNone) {
-    Connection::Parts parts{name,
-                            *std::move(mapping),
-                            *std::move(view),
-                            header.ring_size_bytes,
-                            *std::move(client_event),
-                            nullptr,
-                            header.client,
-                            lobby_->access(),
-                            seat != nullptr ? seat->memory_account() : nullptr};
-    Accepted accepted;
-    accepted.seat = std::move(seat);
-    accepted.connection =
-        std::make_unique<Connection>(memory::kServerSide, std::move(parts));
-    // The header is at most as old as the connect's time-out, and never from
-    // the future: anything else is another clock. Clamped first: it is whatever
-    // the client wrote, and the difference must not overflow.
-    const int64_t client_now_ns =
-        std::min(std::max(header.client_clock_ns, -kCenturyNs), kCenturyNs);
-    const int64_t age_ns = now_ns - client_now_ns;
-    if (age_ns < 0 || age_ns > 60 * kSecondNs)
-      accepted.clock_offset_ns = age_ns;
-    Connection* connection = accepted.connection.get();
-    // Says "accepted" before the connection is handed over: from then on it may
-    // be gone any time. The client can do no more than fill its ring.
-    guard_view = &connection->view();
-    Guarded(*guard_view, [&] {
-      page->hello.server_clock_ns = now_ns;
-      SHMRPC_STORE_POINT("hello.clock");
-      // SYNC(hello): release pairs with the client's acquire.
-      page->hello.state.store(memory::kHelloAccepted,
-                              std::memory_order_release);
-      SHMRPC_STORE_POINT("hello.accepted");
-    });
-    connection->RingPeer();
-    std::move(free_name).Cancel();
-    connection->mapping().Unlink();
-    const absl::Status taken = on_accepted_(std::move(accepted));
-    if (!taken.ok()) {
-      // The connection was dropped, which tells the client.
-      SHMRPC_LOG(kWarning) << "connection of pid " << header.client.pid << ": "
-                           << taken.message();
+  if (verdict.refusal == memory::kRefusedNone && knock) {
+    auto result = MakeConnection(lobby_->slots_scope(), made_nonce,
+                                 claims.client, access);
+    if (result.ok()) {
+      made = *std::move(result);
+    } else {
+      verdict = {absl::IsResourceExhausted(result.status())
+                     ? memory::kRefusedNoMemory
+                     : memory::kRefusedNotMade,
+                 std::string(result.status().message())};
     }
+  }
+  if (verdict.refusal != memory::kRefusedNone) {
+    if (verdict.log) {
+      SHMRPC_LOG(kWarning) << "connection " << name << " of pid " << claimed_pid
+                           << " refused: " << verdict.reason;
+    }
+    Refuse(&*offered, verdict);
     return;
   }
-  if (verdict.log) {
-    SHMRPC_LOG(kWarning) << "connection " << name.name << " of pid "
-                         << claimed_pid << " refused: " << verdict.reason;
-  }
-  Guarded(*view, [&] {
-    page->hello.refusal = verdict.refusal;
-    SHMRPC_STORE_POINT("hello.refusal");
-    page->hello.limit = verdict.limit;
-    SHMRPC_STORE_POINT("hello.limit");
+
+  // Says "accepted" before the connection is handed over: from then on it may
+  // be gone any time. The client can do no more than fill its ring.
+  memory::ConnectionPage* const page = offered->page();
+  bool gave_up = false;
+  Guarded(offered->view, [&] {
+    if (knock) {
+      page->hello.connection_nonce[0] = made_nonce.high;
+      SHMRPC_STORE_POINT("hello.connection nonce high");
+      page->hello.connection_nonce[1] = made_nonce.low;
+      SHMRPC_STORE_POINT("hello.connection nonce low");
+    }
     page->hello.server_clock_ns = now_ns;
-    SHMRPC_STORE_POINT("hello.clock of a refusal");
-    page->hello.state.store(memory::kHelloRefused, std::memory_order_release);
-    SHMRPC_STORE_POINT("hello.refused");
+    SHMRPC_STORE_POINT("hello.clock");
+    // SYNC(hello): release pairs with the client's acquire.
+    page->hello.state.store(memory::kHelloAccepted, std::memory_order_release);
+    SHMRPC_STORE_POINT("hello.accepted");
+    // Relaxed: one that gives up a moment later is dropped when the next client
+    // comes (HeldByClient).
+    gave_up = knock && page->side[memory::kClientSide].closed.load(
+                           std::memory_order_relaxed) != 0;
   });
-  client_event->Signal();
+  offered->client_event.Signal();
+  offered->mapping.Unlink();
+  std::move(free_name).Cancel();
+  if (gave_up) return;
+  platform::NamedMapping witness;
+  if (knock) witness = std::move(offered->mapping);
+  ConnectionObject& object = knock ? made : *offered;
+  Connection::Parts parts{
+      object.name,
+      std::move(object.mapping),
+      std::move(object.view),
+      knock ? memory::kRingSizeBytes : claims.ring_size_bytes,
+      std::move(object.client_event),
+      nullptr,
+      claims.client,
+      std::move(access),
+      seat != nullptr ? seat->memory_account() : nullptr,
+      nullptr,
+      /*copy_before_parse=*/!owner.is_self,
+      owner.user,
+      owner.is_self,
+      std::move(witness)};
+  Accepted accepted;
+  accepted.seat = std::move(seat);
+  accepted.connection =
+      std::make_unique<Connection>(memory::kServerSide, std::move(parts));
+  // The header is at most as old as the connect's time-out, and never from the
+  // future: anything else is another clock. Clamped first: it is whatever the
+  // client wrote, and the difference must not overflow.
+  const int64_t client_now_ns =
+      std::min(std::max(claims.client_clock_ns, -kCenturyNs), kCenturyNs);
+  const int64_t age_ns = now_ns - client_now_ns;
+  if (age_ns < 0 || age_ns > 60 * kSecondNs) accepted.clock_offset_ns = age_ns;
+  const absl::Status taken = on_accepted_(std::move(accepted));
+  if (!taken.ok()) {
+    // The connection was dropped, which tells the client.
+    SHMRPC_LOG(kWarning) << "connection of pid " << claims.client.pid << ": "
+                         << taken.message();
+  }
 }
 
 }  // namespace link

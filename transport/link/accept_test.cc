@@ -170,10 +170,54 @@ TEST_F(FakeClient, ProcessThatDoesNotLiveIsRefused) {
   ExpectRefused(memory::kRefusedIdentity);
 }
 
-TEST_F(FakeClient, TooSmallObjectIsIgnored) {
+TEST_F(FakeClient, ObjectWithoutRoomForItsRingsIsRefused) {
   Offer([](ConnectionHeader*) {}, memory::kPage);
+  ExpectRefused(memory::kRefusedHeader);
   ExpectStillServing();
-  EXPECT_EQ(page()->hello.state.load(), memory::kHelloPending);
+}
+
+TEST_F(FakeClient, KnockIsAnsweredWithAConnection) {
+  Offer(
+      [](ConnectionHeader* h) {
+        h->ring_size_bytes = 0;
+        h->total_size_bytes = memory::kPage;
+      },
+      memory::kPage);
+  was_accepted_.get_future().wait();
+  ASSERT_NE(accepted_.connection, nullptr);
+  EXPECT_EQ(page()->hello.state.load(), memory::kHelloAccepted);
+  const Nonce made = {page()->hello.connection_nonce[0],
+                      page()->hello.connection_nonce[1]};
+  EXPECT_EQ(accepted_.connection->name().name,
+            ConnectionName(platform::Scope::kLocal, made).name);
+  EXPECT_EQ(accepted_.connection->peer(), platform::CurrentProcess());
+  EXPECT_TRUE(accepted_.connection->peer_trusted());
+  EXPECT_FALSE(accepted_.connection->copy_before_parse());
+  EXPECT_TRUE(accepted_.connection->HeldByClient());
+}
+
+TEST_F(FakeClient, KnockOfAnotherSizeThanItsOwnIsRefused) {
+  Offer([](ConnectionHeader* h) { h->ring_size_bytes = 0; }, memory::kPage);
+  ExpectRefused(memory::kRefusedHeader);
+}
+
+TEST_F(FakeClient, KnockThatWasGivenUpIsNotHandedOver) {
+  Offer(
+      [](ConnectionHeader* h) {
+        h->ring_size_bytes = 0;
+        h->total_size_bytes = memory::kPage;
+        reinterpret_cast<ConnectionPage*>(h)->side[memory::kClientSide].closed =
+            1;
+      },
+      memory::kPage);
+  ExpectStillServing();
+  // The honest one's.
+  EXPECT_NE(page()->hello.state.load(), memory::kHelloPending);
+  EXPECT_NE(accepted_.connection->name().name,
+            ConnectionName(platform::Scope::kLocal,
+                           {page()->hello.connection_nonce[0],
+                            page()->hello.connection_nonce[1]})
+                .name);
 }
 
 TEST_F(FakeClient, TooLargeObjectIsIgnored) {

@@ -59,7 +59,7 @@ platform::ObjectName SlotsName(platform::Scope scope, const Nonce& nonce) {
 }
 
 platform::ObjectName ConnectionName(platform::Scope scope, const Nonce& nonce) {
-  return {scope, absl::StrCat(kObjectPrefix, "conn.", nonce.ToString())};
+  return {scope, absl::StrCat(kConnectionPrefix, nonce.ToString())};
 }
 
 }  // namespace link

@@ -48,6 +48,8 @@ platform::ObjectName ConnectionName(platform::Scope scope, const Nonce& nonce);
 
 // What the names of all objects of this library start with.
 constexpr char kObjectPrefix[] = "shmrpc.";
+// Those of connections, and of what belongs to them.
+constexpr char kConnectionPrefix[] = "shmrpc.conn.";
 
 }  // namespace link
 }  // namespace shmrpc

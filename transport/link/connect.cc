@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "shmrpc/version.h"
+#include "transport/link/connection_object.h"
 #include "transport/link/entrance.h"
 #include "transport/link/lobby.h"
 #include "transport/platform/clock.h"
@@ -18,7 +18,6 @@ namespace link {
 namespace {
 
 using memory::AcceptSlot;
-using memory::ConnectionHeader;
 using memory::ConnectionPage;
 using memory::LobbySlots;
 using platform::Guarded;
@@ -70,6 +69,9 @@ absl::Status Refused(const Address& address, uint32_t reason, uint64_t limit) {
       break;
     case memory::kRefusedNoMemory:
       why = "it has no memory or handles left for another connection";
+      break;
+    case memory::kRefusedNotMade:
+      why = "it could not make one for this process; its log says why";
       break;
     case memory::kRefusedShuttingDown:
       why = "it is shutting down";
@@ -155,9 +157,10 @@ void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
 
 // Looks again for a while where its server is about to have it ready.
 absl::StatusOr<Entrance::Ptr> FindSoon(const Address& address,
+                                       const std::string& server_user,
                                        int64_t deadline_ns,
                                        ConnectCancel* cancel) {
-  auto found = Entrance::Find(address);
+  auto found = Entrance::Find(address, server_user);
   if (!absl::IsAborted(found.status())) return found;
   const int64_t give_up_ns =
       std::min(deadline_ns, platform::MonotonicNowNs() + kRepairPatienceNs);
@@ -166,9 +169,55 @@ absl::StatusOr<Entrance::Ptr> FindSoon(const Address& address,
     if (now_ns >= give_up_ns) break;
     cancel->waiter()->Wait(nullptr,
                            std::min(give_up_ns, now_ns + kRepairLookNs));
-    found = Entrance::Find(address);
+    found = Entrance::Find(address, server_user);
   }
   return found;
+}
+
+// Open to the server's user, too, if that is another one.
+platform::AccessPolicy SegmentAccess(const ServerIdentity& server) {
+  platform::AccessPolicy access;
+  if (!server.same_user) access.user = server.user;
+  return access;
+}
+
+absl::StatusOr<ConnectionObject> MakeKnock(const ServerIdentity& server,
+                                           const Nonce& nonce,
+                                           const platform::ProcessId& self) {
+  // What processes of this user left that were killed: a server that is
+  // another user's may not remove it.
+  platform::ReclaimAbandoned(server.slots_scope, kConnectionPrefix);
+  ConnectionShape shape;
+  shape.client = self;
+  shape.ring_size_bytes = 0;
+  return CreateConnectionObject(ConnectionName(server.slots_scope, nonce),
+                                shape, SegmentAccess(server));
+}
+
+// What the server made for this process, told in the answer to its knock.
+absl::StatusOr<ConnectionObject> OpenMade(const Address& address,
+                                          const ServerIdentity& server,
+                                          const Nonce& made,
+                                          uint64_t* ring_size_bytes) {
+  auto object = OpenConnectionObject(ConnectionName(server.slots_scope, made),
+                                     server.user);
+  if (absl::IsNotFound(object.status())) {
+    return absl::UnavailableError(
+        absl::StrCat(address.ToString(),
+                     ": its server closed the connection during the "
+                     "handshake"));
+  }
+  if (!object.ok()) return object.status();
+  ConnectionClaims claims;
+  if (!ReadClaims(*object, &claims) ||
+      claims.magic != memory::kConnectionMagic || claims.IsKnock() ||
+      !claims.SizesFit(*object)) {
+    return absl::DataLossError(absl::StrCat(
+        address.ToString(), ": the connection object ", object->name.name,
+        " that its server made makes no sense"));
+  }
+  *ring_size_bytes = claims.ring_size_bytes;
+  return object;
 }
 
 }  // namespace
@@ -177,9 +226,10 @@ absl::StatusOr<ClientLink> Connect(
     const Address& address, int64_t deadline_ns,
     std::function<void()> on_server_death,
     std::shared_ptr<ConnectCancel> cancel,
-    std::shared_ptr<memory::MemoryAccount> memory_account) {
+    std::shared_ptr<memory::MemoryAccount> memory_account,
+    const std::string& server_user) {
   if (cancel == nullptr) cancel = std::make_shared<ConnectCancel>();
-  auto found = FindSoon(address, deadline_ns, cancel.get());
+  auto found = FindSoon(address, server_user, deadline_ns, cancel.get());
   if (!found.ok()) return found.status();
   const Entrance::Ptr entrance = *std::move(found);
   const ServerIdentity& server = entrance->server();
@@ -190,44 +240,18 @@ absl::StatusOr<ClientLink> Connect(
   if (!poller_event.ok()) return poller_event.status();
 
   // The connection object, complete before anyone can find it; the memory of
-  // its rings follows while the server wakes up.
+  // its rings follows while the server wakes up. Or a knock.
   const Nonce nonce = Nonce::Random();
-  const platform::ObjectName name = ConnectionName(server.slots_scope, nonce);
-  const uint64_t size_bytes =
-      memory::ConnectionSizeBytes(memory::kRingSizeBytes);
   const platform::ProcessId self = platform::CurrentProcess();
-  platform::CreateOptions options;
-  options.fresh_name = true;
-  options.reserve_first_bytes = memory::kPage;
-  const auto init = [&](uint8_t* data) {
-    auto* header = reinterpret_cast<ConnectionHeader*>(data);
-    header->layout_version = kLayoutVersion;
-    SHMRPC_STORE_POINT("header.layout version");
-    header->header_bytes = sizeof(ConnectionHeader);
-    SHMRPC_STORE_POINT("header.header bytes");
-    header->client_pid = self.pid;
-    SHMRPC_STORE_POINT("header.pid");
-    header->client_start_time = self.start_time;
-    SHMRPC_STORE_POINT("header.start time");
-    header->ring_size_bytes = memory::kRingSizeBytes;
-    SHMRPC_STORE_POINT("header.ring size");
-    header->total_size_bytes = size_bytes;
-    SHMRPC_STORE_POINT("header.total size");
-    header->client_clock_ns = platform::MonotonicNowNs();
-    SHMRPC_STORE_POINT("header.clock");
-    // SYNC(connection-ready): release pairs with the server's acquire.
-    header->magic.store(memory::kConnectionMagic, std::memory_order_release);
-    SHMRPC_STORE_POINT("header.magic");
-    return absl::OkStatus();
-  };
-  View view;
-  auto mapping =
-      NamedMapping::CreateMapped(name, size_bytes, options, init, &view);
-  if (!mapping.ok()) return mapping.status();
-  auto* page = reinterpret_cast<ConnectionPage*>(view.data());
-  auto own_event = platform::Event::Create(name.WithSuffix(".w"),
-                                           &page->client_wake.word, {});
-  if (!own_event.ok()) return own_event.status();
+  const bool knocks = server.MakesConnections();
+  auto offered =
+      knocks ? MakeKnock(server, nonce, self)
+             : CreateConnectionObject(
+                   ConnectionName(server.slots_scope, nonce),
+                   {self, memory::kRingSizeBytes, /*reserve_late=*/true}, {});
+  if (!offered.ok()) return offered.status();
+  const View& view = offered->view;
+  ConnectionPage* const page = offered->page();
 
   auto death = std::make_shared<ServerDeath>();
   death->cancel = std::move(cancel);
@@ -259,7 +283,8 @@ absl::StatusOr<ClientLink> Connect(
   uint32_t answer = memory::kHelloPending;
   uint32_t refusal = memory::kRefusedNone;
   uint64_t limit = 0;
-  bool reserved = false;
+  Nonce made;
+  bool reserved = knocks;
   int64_t slots_gone_ns = 0;  // since when; 0: they are there
   // Rings again after 1, 10, 100 ms, then each second: slots are shared with
   // other clients, any of which might have spoilt ours or taken our signal.
@@ -290,21 +315,24 @@ absl::StatusOr<ClientLink> Connect(
       }
     }
     if (!reserved) {
-      if (absl::Status status = mapping->Reserve(); !status.ok()) {
+      if (absl::Status status = offered->mapping.Reserve(); !status.ok()) {
         return give_up(std::move(status));
       }
       reserved = true;
     }
     const int64_t again_ns = platform::MonotonicNowNs() + pause_ns;
-    death->cancel->waiter()->Wait(&*own_event, std::min(deadline_ns, again_ns));
+    death->cancel->waiter()->Wait(&offered->client_event,
+                                  std::min(deadline_ns, again_ns));
     if (!Guarded(view, [&] {
           // SYNC(hello): acquire pairs with the server's release.
           answer = page->hello.state.load(std::memory_order_acquire);
           refusal = page->hello.refusal;
           limit = page->hello.limit;
+          made = {page->hello.connection_nonce[0],
+                  page->hello.connection_nonce[1]};
         })) {
       return absl::DataLossError(
-          absl::StrCat("connection ", name.name, " was truncated"));
+          absl::StrCat("connection ", offered->name.name, " was truncated"));
     }
     if (answer != memory::kHelloPending) break;
     if (death->dead.load(std::memory_order_relaxed)) return Gone(address);
@@ -324,26 +352,42 @@ absl::StatusOr<ClientLink> Connect(
   }
   if (answer != memory::kHelloAccepted) return Refused(address, refusal, limit);
 
+  ConnectionObject object = *std::move(offered);
+  NamedMapping witness;
+  uint64_t ring_size_bytes = memory::kRingSizeBytes;
+  if (knocks) {
+    auto opened = OpenMade(address, server, made, &ring_size_bytes);
+    if (!opened.ok()) return opened.status();
+    // Without a name, but held: the server looks whether it is.
+    witness = std::move(object.mapping);
+    witness.Unlink();
+    object = *std::move(opened);
+  }
   ClientLink link;
-  link.own_event = *std::move(own_event);
+  link.own_event = std::move(object.client_event);
   link.watch = *std::move(watch);
-  Connection::Parts parts{name,
-                          *std::move(mapping),
-                          std::move(view),
-                          memory::kRingSizeBytes,
+  Connection::Parts parts{object.name,
+                          std::move(object.mapping),
+                          std::move(object.view),
+                          ring_size_bytes,
                           *std::move(poller_event),
                           entrance,
                           server.process,
-                          {},
+                          SegmentAccess(server),
                           std::move(memory_account),
-                          [entrance] { return entrance->Restore(); }};
+                          [entrance] { return entrance->Restore(); },
+                          /*copy_before_parse=*/!server.same_user,
+                          server.user,
+                          server.same_user,
+                          std::move(witness)};
   link.connection =
       std::make_unique<Connection>(memory::kClientSide, std::move(parts));
   return link;
 }
 
 bool ServerGone(const Address& address, const platform::ProcessId& server) {
-  const auto identity = ReadIdentity(address);
+  // Whoever has the name now: it is only compared.
+  const auto identity = ReadIdentity(address, "*");
   if (!identity.ok()) return absl::IsNotFound(identity.status());
   return !(identity->process == server);
 }

@@ -2,7 +2,8 @@
 //
 // Reads the server's identity, creates the connection object under an
 // unguessable name, announces it in an accept slot, and waits for the server's
-// answer there.
+// answer there. Between two users, and in the global scope, what it creates is
+// a knock, and the server makes the connection object (connection_object.h).
 //
 // Failures (all say which server): those of ReadIdentity; UNAVAILABLE if the
 // server refused or died meanwhile; DEADLINE_EXCEEDED if it did not answer;
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "transport/link/address.h"
@@ -59,12 +61,14 @@ class ConnectCancel {
 // `memory_account`: what may be held for the server; null: no limit.
 // `on_server_death` is called at most once, on the watching thread, when the
 // server process ends; possibly before Connect returns. `cancel`, if not null,
-// serves this Connect only.
+// serves this Connect only. `server_user`: whose server is accepted besides
+// this process's user's and root's (ReadIdentity).
 absl::StatusOr<ClientLink> Connect(
     const Address& address, int64_t deadline_ns,
     std::function<void()> on_server_death,
     std::shared_ptr<ConnectCancel> cancel = nullptr,
-    std::shared_ptr<memory::MemoryAccount> memory_account = nullptr);
+    std::shared_ptr<memory::MemoryAccount> memory_account = nullptr,
+    const std::string& server_user = "");
 
 // True if the server behind an established connection no longer holds its name
 // although its process lives: it was replaced by exec, or shut down without a

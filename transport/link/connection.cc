@@ -105,7 +105,8 @@ Connection::Connection(memory::Side side, Parts parts)
       consumer_(MakeConsumer(page_, peer_side_, parts_.ring_size_bytes)),
       arena_sender_(parts_.name, side_, parts_.segment_access,
                     parts_.memory_account),
-      arena_receiver_(parts_.name, peer_side_, parts_.memory_account) {}
+      arena_receiver_(parts_.name, peer_side_, parts_.memory_account,
+                      parts_.same_user ? "" : parts_.peer_user) {}
 
 Connection::~Connection() { Close(); }
 

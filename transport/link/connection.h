@@ -71,6 +71,12 @@ class Connection {
     // null.
     std::function<bool()> restore_peer_event = nullptr;
     bool copy_before_parse = false;  // see copy_before_parse()
+    // Who the peer runs as (platform/user.h), as the system says, and whether
+    // that is this process's user, too.
+    std::string peer_user{};
+    bool same_user = true;
+    // What the client holds as long as it has the connection, if not `mapping`.
+    platform::NamedMapping witness{};
   };
   Connection(memory::Side side, Parts parts);
   ~Connection();
@@ -167,6 +173,12 @@ class Connection {
   const platform::ObjectName& name() const { return parts_.name; }
   const platform::ProcessId& peer() const { return parts_.peer; }
   const platform::NamedMapping& mapping() const { return parts_.mapping; }
+  const std::string& peer_user() const { return parts_.peer_user; }
+  bool peer_trusted() const { return parts_.same_user; }
+  // Has the client not let go of it? For the server. A system call.
+  bool HeldByClient() const {
+    return (parts_.witness ? parts_.witness : parts_.mapping).HeldByAnyone();
+  }
   memory::ConnectionPage* page() const { return page_; }
   const platform::View& view() const { return parts_.view; }
 

@@ -51,36 +51,40 @@ class KnownServers {
     return *known;
   }
 
-  // Null: none is known under `address`.
-  KnownPtr Find(const Address& address) ABSL_LOCKS_EXCLUDED(mutex_) {
+  // Null: none is known to whoever accepts the same users' servers there.
+  KnownPtr Find(const Address& address, const std::string& server_user)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
     for (const Kept& k : kept_) {
-      if (k.address == address) return k.server;
+      if (k.address == address && k.server_user == server_user) return k.server;
     }
     return nullptr;
   }
 
-  // Instead of who was known under `address`, and of those that have ended.
-  void Keep(const Address& address, KnownPtr server)
-      ABSL_LOCKS_EXCLUDED(mutex_) {
+  // Instead of who was known there, and of those that have ended.
+  void Keep(const Address& address, const std::string& server_user,
+            KnownPtr server) ABSL_LOCKS_EXCLUDED(mutex_) {
     std::vector<Kept> dropped;  // closed without the mutex
     absl::MutexLock lock(&mutex_);
     std::vector<Kept> before = std::move(kept_);
     kept_.clear();
     for (Kept& k : before) {
-      const bool stays = !(k.address == address) && k.server->Stands();
+      const bool stays =
+          !(k.address == address && k.server_user == server_user) &&
+          k.server->Stands();
       (stays ? kept_ : dropped).push_back(std::move(k));
     }
     if (kept_.size() == kMaxKept) {
       dropped.push_back(std::move(kept_.front()));
       kept_.erase(kept_.begin());
     }
-    kept_.push_back({address, std::move(server)});
+    kept_.push_back({address, server_user, std::move(server)});
   }
 
  private:
   struct Kept {
     Address address;
+    std::string server_user;
     KnownPtr server;
   };
 
@@ -91,13 +95,15 @@ class KnownServers {
   std::vector<Kept> kept_ ABSL_GUARDED_BY(mutex_);  // the oldest first
 };
 
-absl::StatusOr<KnownPtr> Open(const Address& address) {
+absl::StatusOr<KnownPtr> Open(const Address& address,
+                              const std::string& server_user) {
   auto known = std::make_shared<KnownServer>();
-  auto server = ReadIdentity(address, &known->identity);
+  auto server = ReadIdentity(address, server_user, &known->identity);
   if (!server.ok()) return server.status();
   known->server = *std::move(server);
   platform::OpenOptions options;
   options.hold = false;
+  options.other_owner = known->server.user;
   auto slots = NamedMapping::Open(
       SlotsName(known->server.slots_scope, known->server.slots_nonce), options);
   if (absl::IsNotFound(slots.status())) {
@@ -114,21 +120,23 @@ absl::StatusOr<KnownPtr> Open(const Address& address) {
   return known;
 }
 
-absl::StatusOr<KnownPtr> FindServer(const Address& address) {
+absl::StatusOr<KnownPtr> FindServer(const Address& address,
+                                    const std::string& server_user) {
   KnownServers& known = KnownServers::Get();
-  KnownPtr server = known.Find(address);
+  KnownPtr server = known.Find(address, server_user);
   if (server != nullptr && server->Stands()) return server;
-  auto opened = Open(address);
+  auto opened = Open(address, server_user);
   if (opened.ok() && NamedMapping::GuestsMayStay()) {
-    known.Keep(address, *opened);
+    known.Keep(address, server_user, *opened);
   }
   return opened;
 }
 
 }  // namespace
 
-absl::StatusOr<Entrance::Ptr> Entrance::Find(const Address& address) {
-  auto known = FindServer(address);
+absl::StatusOr<Entrance::Ptr> Entrance::Find(const Address& address,
+                                             const std::string& server_user) {
+  auto known = FindServer(address, server_user);
   if (!known.ok()) return known.status();
   Ptr entrance(new Entrance);
   entrance->server_ = (*known)->server;

@@ -18,6 +18,7 @@
 #define SHMRPC_TRANSPORT_LINK_ENTRANCE_H_
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "transport/link/address.h"
@@ -33,7 +34,9 @@ class Entrance {
  public:
   using Ptr = std::shared_ptr<Entrance>;
 
-  static absl::StatusOr<Ptr> Find(const Address& address);
+  // `server_user`: see ReadIdentity.
+  static absl::StatusOr<Ptr> Find(const Address& address,
+                                  const std::string& server_user = "");
 
   const ServerIdentity& server() const { return server_; }
   // Touch it guarded by its view.

@@ -8,6 +8,7 @@
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
 #include "transport/platform/store_point.h"
+#include "transport/platform/user.h"
 
 namespace shmrpc {
 namespace link {
@@ -103,6 +104,8 @@ absl::Status Lobby::CreateSlots() {
 absl::Status Lobby::CreateIdentity(const Address& address) {
   platform::CreateOptions options;
   options.access = access_;
+  // Who could write it could mislead the others.
+  options.access.others_read_only = true;
   auto mapping = NamedMapping::Create(
       address.IdentityName(), sizeof(LobbyIdentity), options,
       [&](uint8_t* data) {
@@ -145,10 +148,12 @@ void Lobby::FillIdentity(const Address& address, LobbyIdentity* identity) {
 }
 
 absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
+                                            const std::string& server_user,
                                             NamedMapping* read_from) {
   platform::OpenOptions options;
   options.access = platform::Access::kReadOnly;
   options.hold = false;
+  options.other_owner = "*";  // looked at below
   auto mapping = NamedMapping::Open(address.IdentityName(), options);
   if (absl::IsNotFound(mapping.status())) {
     return absl::NotFoundError(
@@ -156,7 +161,23 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
                      ": no server is listening under this name; start it or "
                      "check the name"));
   }
+  if (absl::IsPermissionDenied(mapping.status())) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(mapping.status().message(),
+                     ": its server serves its own user only, or those that "
+                     "ServerBuilder::SetAccess names"));
+  }
   if (!mapping.ok()) return mapping.status();
+  const platform::ObjectOwner& owner = mapping->owner();
+  if (!owner.is_self && !owner.is_privileged && server_user != "*" &&
+      server_user != owner.user) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        "open mapping \"", address.IdentityName().name,
+        "\": it belongs to user ", owner.user, ", not to this process's user ",
+        platform::CurrentUser(),
+        ": somebody else took the name, or the server runs as another user, "
+        "which the channel argument \"shmrpc.server_user\" has to name"));
+  }
 
   // The stable head first: it says whether the rest means what we think.
   if (mapping->size_bytes() < 16) {
@@ -216,6 +237,9 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
                                                  : platform::Scope::kLocal;
   copy.version = std::string(
       identity->version, strnlen(identity->version, sizeof(identity->version)));
+
+  copy.user = owner.user;
+  copy.same_user = owner.is_self;
 
   const auto witness = mapping->CreatorPid();
   if (witness && *witness != copy.process.pid) {

@@ -18,6 +18,7 @@
 #define SHMRPC_TRANSPORT_LINK_LOBBY_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -42,7 +43,11 @@ class Lobby {
     return reinterpret_cast<memory::LobbySlots*>(slots_view_.data());
   }
   const platform::View& slots_view() const { return slots_view_; }
-  const platform::AccessPolicy& access() const { return access_; }
+  // Others than this process's user may be let in.
+  bool open_to_others() const {
+    return !access_.sddl.empty() || access_.mode.has_value() ||
+           access_.group_id.has_value();
+  }
 
   // Wakes the thread that accepts; the threads that poll connections.
   platform::Event* accept_event() { return &accept_event_; }
@@ -84,6 +89,14 @@ struct ServerIdentity {
   Nonce slots_nonce;
   platform::Scope slots_scope = platform::Scope::kLocal;
   std::string version;
+  // Whom the object belongs to, as the system says (platform/user.h).
+  std::string user;
+  bool same_user = true;  // it is this process's user
+
+  // Clients of this process knock, and the server makes the connection.
+  bool MakesConnections() const {
+    return !same_user || slots_scope == platform::Scope::kGlobal;
+  }
 };
 
 // Reads and checks the identity behind `address`.
@@ -91,12 +104,14 @@ struct ServerIdentity {
 //   ABORTED              its server is just starting, or about to make good
 //                        what somebody truncated: soon to be read again
 //   FAILED_PRECONDITION  another layout version, or another pid namespace
-//   PERMISSION_DENIED    it belongs to another user
+//   PERMISSION_DENIED    it belongs to another user than this process's, root
+//                        and `server_user` ("*": anybody), or does not admit us
 //   DATA_LOSS            what is there makes no sense
 // `*read_from`, if not null: the object, opened as a guest, for a later look
 // whether it still stands.
 absl::StatusOr<ServerIdentity> ReadIdentity(
-    const Address& address, platform::NamedMapping* read_from = nullptr);
+    const Address& address, const std::string& server_user = "",
+    platform::NamedMapping* read_from = nullptr);
 
 }  // namespace link
 }  // namespace shmrpc

@@ -22,13 +22,6 @@ uint64_t RoundUp(uint64_t bytes, uint64_t to) {
   return (bytes + to - 1) / to * to;
 }
 
-platform::OpenOptions GuestOptions() {
-  platform::OpenOptions options;
-  options.hold = false;
-  options.abandoned_too = true;
-  return options;
-}
-
 // A view and what it costs, for as long as anybody holds it.
 struct ChargedView {
   Charge charge;
@@ -252,11 +245,21 @@ uint64_t ArenaSender::LentBlocks() const {
 }
 
 ArenaReceiver::ArenaReceiver(platform::ObjectName base_name, Side side,
-                             std::shared_ptr<MemoryAccount> account)
+                             std::shared_ptr<MemoryAccount> account,
+                             std::string sender_user)
     : base_name_(std::move(base_name)),
       side_(side),
+      sender_user_(std::move(sender_user)),
       fork_generation_(platform::ForkGeneration()),
       account_(std::move(account)) {}
+
+platform::OpenOptions ArenaReceiver::GuestOptions() const {
+  platform::OpenOptions options;
+  options.hold = false;
+  options.abandoned_too = true;
+  options.other_owner = sender_user_;
+  return options;
+}
 
 ArenaReceiver::~ArenaReceiver() {
   // In a forked copy they are the parent's.

@@ -16,7 +16,9 @@
 // announced, also if its sender has been killed meanwhile, and checks every
 // reference against the size it mapped. A segment is named after its
 // connection, so the name is as unguessable as that one, and is unlinked by the
-// receiver as soon as it has mapped it.
+// receiver as soon as it has mapped it; or, where it is another user's and the
+// system lets nobody else unlink it (Linux), by the sender when it frees the
+// segment.
 //
 // Both ends charge segments to an account of what may be held for the peer. A
 // receiver whose account has no room refuses the segment: blocks in it are
@@ -36,6 +38,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -149,9 +152,11 @@ class ArenaSender {
 
 class ArenaReceiver {
  public:
-  // `side`: the sender's. `account`: as ArenaSender's.
+  // `side`: the sender's. `account`: as ArenaSender's. `sender_user`
+  // (platform/user.h), "": this process's user: whose segments they are.
   ArenaReceiver(platform::ObjectName base_name, Side side,
-                std::shared_ptr<MemoryAccount> account = nullptr);
+                std::shared_ptr<MemoryAccount> account = nullptr,
+                std::string sender_user = "");
   // Frees the names of segments that were left to it and never announced.
   ~ArenaReceiver();
 
@@ -171,8 +176,11 @@ class ArenaReceiver {
   absl::StatusOr<Bytes> Resolve(const BlockRef& ref) const;
 
  private:
+  platform::OpenOptions GuestOptions() const;
+
   const platform::ObjectName base_name_;
   const Side side_;
+  const std::string sender_user_;
   const uint32_t fork_generation_;
   const std::shared_ptr<MemoryAccount> account_;  // may be null
   absl::Status Map(uint32_t number, uint64_t size_bytes,

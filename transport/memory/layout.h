@@ -132,6 +132,7 @@ enum Refusal : uint32_t {
   kRefusedClientConnections = 7,  // `limit` connections of this process
   kRefusedConnections = 8,        // `limit` connections of all clients
   kRefusedClientMemory = 9,       // `limit` bytes for this process
+  kRefusedNotMade = 10,  // the server could not make the connection: its log
 };
 
 // [client] Constant once announced.
@@ -142,10 +143,11 @@ struct alignas(64) ConnectionHeader {
   uint32_t feature_bits;        // none defined yet: 0
   uint32_t client_pid;
   uint64_t client_start_time;  // opaque
-  uint64_t ring_size_bytes;    // of each direction; a power of two
-  uint64_t total_size_bytes;   // of the object
-  int64_t client_clock_ns;     // MonotonicNowNs() when written
-  uint8_t reserved[8];         // zero
+  // Of each direction: a power of two. 0: a knock, see connection_nonce.
+  uint64_t ring_size_bytes;
+  uint64_t total_size_bytes;  // of the object
+  int64_t client_clock_ns;    // MonotonicNowNs() when written
+  uint8_t reserved[8];        // zero
 };
 static_assert(sizeof(ConnectionHeader) == 64, "layout");
 static_assert(offsetof(ConnectionHeader, layout_version) == 8, "layout");
@@ -157,18 +159,23 @@ static_assert(offsetof(ConnectionHeader, ring_size_bytes) == 32, "layout");
 static_assert(offsetof(ConnectionHeader, total_size_bytes) == 40, "layout");
 static_assert(offsetof(ConnectionHeader, client_clock_ns) == 48, "layout");
 
-// [server] Its answer.
+// [server] Its answer. To a knock (an object of the first page only, which a
+// client makes that is another user's, or whose server is in the global scope):
+// which connection object the server has made.
 struct alignas(64) ServerHello {
-  std::atomic<uint32_t> state;  // HelloState, stored last
-  uint32_t refusal;             // Refusal
-  int64_t server_clock_ns;      // MonotonicNowNs() when written
-  uint64_t limit;               // what `refusal` says of it; else 0
-  uint8_t reserved[40];         // zero
+  std::atomic<uint32_t> state;   // HelloState, stored last
+  uint32_t refusal;              // Refusal
+  int64_t server_clock_ns;       // MonotonicNowNs() when written
+  uint64_t limit;                // what `refusal` says of it; else 0
+  uint8_t reserved[24];          // zero
+  uint64_t connection_nonce[2];  // names it
 };
 static_assert(sizeof(ServerHello) == 64, "layout");
 static_assert(offsetof(ServerHello, limit) == 16, "layout");
 static_assert(offsetof(ServerHello, refusal) == 4, "layout");
 static_assert(offsetof(ServerHello, server_clock_ns) == 8, "layout");
+static_assert(offsetof(ServerHello, reserved) == 24, "layout");
+static_assert(offsetof(ServerHello, connection_nonce) == 48, "layout");
 
 // What one side says of its own sleeping.
 struct alignas(64) SideControl {

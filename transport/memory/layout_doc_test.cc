@@ -50,6 +50,7 @@ std::map<Field, size_t> Offsets() {
       SHMRPC_FIELD(ServerHello, refusal),
       SHMRPC_FIELD(ServerHello, server_clock_ns),
       SHMRPC_FIELD(ServerHello, limit),
+      SHMRPC_FIELD(ServerHello, connection_nonce),
       SHMRPC_FIELD(SideControl, parked),
       SHMRPC_FIELD(SideControl, wants_space),
       SHMRPC_FIELD(SideControl, closed),

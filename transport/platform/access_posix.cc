@@ -35,11 +35,11 @@ constexpr uint16_t kReadWrite = 6;
 // The owner and `uid` may read and write, nobody else anything.
 Acl TwoUsers(uint32_t uid) {
   return {kAclVersion,
-          {{0x01, kReadWrite, kNoId},    // the owner
-           {0x02, kReadWrite, uid},      // this user
-           {0x04, 0, kNoId},             // the owning group
-           {0x10, kReadWrite, kNoId},    // the most that the two above may
-           {0x20, 0, kNoId}}};           // others
+          {{0x01, kReadWrite, kNoId},  // the owner
+           {0x02, kReadWrite, uid},    // this user
+           {0x04, 0, kNoId},           // the owning group
+           {0x10, kReadWrite, kNoId},  // the most that the two above may
+           {0x20, 0, kNoId}}};         // others
 }
 
 absl::Status LetUserIn(int fd, absl::string_view object,

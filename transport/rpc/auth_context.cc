@@ -1,10 +1,12 @@
 #include "transport/rpc/auth_context.h"
 
+#include "transport/platform/user.h"
+
 namespace shmrpc {
 namespace internal {
 namespace {
 
-class LocalPeer final : public AuthContext {
+class LocalAuthContextImpl final : public AuthContext {
  public:
   bool IsPeerAuthenticated() const override { return !identity_.empty(); }
 
@@ -48,17 +50,22 @@ class LocalPeer final : public AuthContext {
 
 }  // namespace
 
-std::shared_ptr<AuthContext> MakeAuthContext(uint32_t peer_pid) {
-  auto context = std::make_shared<LocalPeer>();
-  if (peer_pid == 0) return context;
+std::shared_ptr<AuthContext> MakeAuthContext(const LocalPeer& peer) {
+  auto context = std::make_shared<LocalAuthContextImpl>();
+  if (peer.pid == 0) return context;
+  const std::string user(peer.user);
   context->AddProperty("transport_security_type", "shmrpc");
-  context->AddProperty("pid", std::to_string(peer_pid));
-  context->SetPeerIdentityPropertyName("pid");
+  context->AddProperty("user", user);
+  const std::string name = platform::UserName(user);
+  if (!name.empty()) context->AddProperty("user_name", name);
+  context->AddProperty("pid", std::to_string(peer.pid));
+  context->AddProperty("start_time", std::to_string(peer.start_time));
+  context->SetPeerIdentityPropertyName("user");
   return context;
 }
 
-std::shared_ptr<const AuthContext> LocalAuthContext(uint32_t peer_pid) {
-  return MakeAuthContext(peer_pid);
+std::shared_ptr<const AuthContext> LocalAuthContext(const LocalPeer& peer) {
+  return MakeAuthContext(peer);
 }
 
 }  // namespace internal

@@ -15,6 +15,7 @@
 #include "transport/platform/clock.h"
 #include "transport/platform/event.h"
 #include "transport/platform/fork.h"
+#include "transport/platform/user.h"
 #include "transport/rpc/client_connection.h"
 #include "transport/rpc/client_stream.h"
 #include "transport/rpc/connector.h"
@@ -64,14 +65,16 @@ class Borrowed {
 class LocalChannel final : public Channel {
  public:
   // `lame`: why no call can succeed; otherwise "", and `address` is a good one.
-  LocalChannel(const absl::StatusOr<link::Address>& address, std::string lame,
+  LocalChannel(const absl::StatusOr<link::Address>& address,
+               const std::string& server_user, std::string lame,
                const ChannelArguments& arguments)
       : lame_(std::move(lame)),
         arguments_(arguments),
         fork_generation_(platform::ForkGeneration()) {
     if (!lame_.empty()) return;
     target_ = address->ToString();
-    connector_ = std::make_unique<internal::Connector>(*address, arguments);
+    connector_ =
+        std::make_unique<internal::Connector>(*address, server_user, arguments);
   }
 
   grpc_connectivity_state GetState(bool try_to_connect) override {
@@ -204,7 +207,8 @@ Status LocalChannel::Unary(const internal::RpcMethod& method,
       connection = fresh.get();
     }
     ClientContextAccess::set_peer(context, connection->peer(),
-                                  connection->peer_pid());
+                                  connection->peer_process(),
+                                  connection->peer_user());
     UnaryCall call(connection, response, options);
     absl::Status sent = connection->Open(
         &call.call, method, ClientContextAccess::metadata(*context), &request,
@@ -240,7 +244,8 @@ std::unique_ptr<internal::ClientStream> LocalChannel::StartStream(
     std::shared_ptr<ClientConnection> connection = Connection(context, &status);
     if (connection == nullptr) break;
     ClientContextAccess::set_peer(context, connection->peer(),
-                                  connection->peer_pid());
+                                  connection->peer_process(),
+                                  connection->peer_user());
     auto stream = std::make_unique<internal::LocalClientStream>(
         std::move(connection), method, context, OptionsOf(*context), request,
         response);
@@ -291,6 +296,13 @@ std::shared_ptr<Channel> CreateCustomChannel(
     const std::shared_ptr<ChannelCredentials>& credentials,
     const ChannelArguments& arguments) {
   const auto address = link::ParseAddress(target);
+  std::string server_user = arguments.GetString(SHMRPC_ARG_SERVER_USER);
+  absl::Status user_status;
+  if (!server_user.empty() && server_user != "*") {
+    auto user = platform::ParseUser(server_user);
+    user_status = user.status();
+    if (user.ok()) server_user = *std::move(user);
+  }
   std::string lame;
   if (credentials == nullptr) {
     lame = "Invalid credentials.";
@@ -298,8 +310,11 @@ std::shared_ptr<Channel> CreateCustomChannel(
     lame = credentials->unusable();
   } else if (!address.ok()) {
     lame = std::string(address.status().message());
+  } else if (!user_status.ok()) {
+    lame = absl::StrCat(SHMRPC_ARG_SERVER_USER, ": ", user_status.message());
   }
-  return std::make_shared<LocalChannel>(address, std::move(lame), arguments);
+  return std::make_shared<LocalChannel>(address, server_user, std::move(lame),
+                                        arguments);
 }
 
 }  // namespace shmrpc

@@ -52,10 +52,7 @@ void ChannelArguments::SetSslTargetNameOverride(const std::string& name) {
 }
 
 std::string ChannelArguments::GetSslTargetNameOverride() const {
-  const auto at = values_.find(kSslTargetName);
-  if (at == values_.end()) return "";
-  const auto* name = std::get_if<std::string>(&at->second);
-  return name == nullptr ? "" : *name;
+  return GetString(kSslTargetName);
 }
 
 void ChannelArguments::SetInt(const std::string& key, int value) {
@@ -71,6 +68,13 @@ void ChannelArguments::SetString(const std::string& key,
 
 void ChannelArguments::SetPointer(const std::string& key, void* value) {
   values_[key] = value;
+}
+
+std::string ChannelArguments::GetString(const std::string& key) const {
+  const auto at = values_.find(key);
+  if (at == values_.end()) return "";
+  const auto* value = std::get_if<std::string>(&at->second);
+  return value == nullptr ? "" : *value;
 }
 
 int ChannelArguments::GetInt(const std::string& key, int otherwise) const {

@@ -39,7 +39,7 @@ absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
     const link::Address& address, int64_t deadline_ns,
     std::function<void()> on_end, std::shared_ptr<link::ConnectCancel> cancel,
     std::shared_ptr<memory::MemoryAccount> memory_account,
-    bool copy_before_parse) {
+    bool copy_before_parse, const std::string& server_user) {
   std::shared_ptr<ClientConnection> self(new ClientConnection(address));
   // The watch is destroyed with the connection, and by then its callback has
   // returned: a plain pointer is enough.
@@ -50,7 +50,7 @@ absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
         raw->OnServerDeath();
         if (on_end != nullptr) on_end();
       },
-      std::move(cancel), std::move(memory_account));
+      std::move(cancel), std::move(memory_account), server_user);
   if (!link.ok()) return link.status();
   self->link_ = *std::move(link);
   if (copy_before_parse) self->link_.connection->CopyBeforeParse();

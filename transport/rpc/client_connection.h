@@ -44,13 +44,14 @@ class ClientConnection {
   // the server's process has ended: usable() is false by then. Perhaps before
   // Connect returns, never once the destructor has. `cancel`, if not null, ends
   // this Connect with CANCELLED. `memory_account`: as link::Connect's.
-  // `copy_before_parse`: do so whoever the server is.
+  // `copy_before_parse`: do so whoever the server is. `server_user`:
+  // see link::Connect.
   static absl::StatusOr<std::shared_ptr<ClientConnection>> Connect(
       const link::Address& address, int64_t deadline_ns,
       std::function<void()> on_end = nullptr,
       std::shared_ptr<link::ConnectCancel> cancel = nullptr,
       std::shared_ptr<memory::MemoryAccount> memory_account = nullptr,
-      bool copy_before_parse = false);
+      bool copy_before_parse = false, const std::string& server_user = "");
   ~ClientConnection();
 
   // --- a call's life
@@ -121,7 +122,10 @@ class ClientConnection {
 
   // "shm:greeter/1234"
   const std::string& peer() const { return peer_; }
-  uint32_t peer_pid() const { return link_.connection->peer().pid; }
+  const platform::ProcessId& peer_process() const {
+    return link_.connection->peer();
+  }
+  const std::string& peer_user() const { return link_.connection->peer_user(); }
 
  private:
   explicit ClientConnection(link::Address address);

@@ -42,7 +42,8 @@ ClientContext::GetServerTrailingMetadata() const {
 }
 
 std::shared_ptr<const AuthContext> ClientContext::auth_context() const {
-  return internal::LocalAuthContext(peer_pid_);
+  return internal::LocalAuthContext(
+      {peer_pid_, peer_start_time_, {peer_user_, peer_user_bytes_}});
 }
 
 void ClientContext::set_authority(const std::string& authority) {

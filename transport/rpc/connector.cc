@@ -52,21 +52,22 @@ class Connector::Caller final : public Cancellable {
 };
 
 Connector::Connector(const link::Address& address,
+                     const std::string& server_user,
                      const ChannelArguments& arguments)
-    : Connector(address.ToString(),
-                [address, most_bytes = arguments.max_server_memory(),
-                 copy = arguments.GetInt(SHMRPC_ARG_COPY_BEFORE_PARSE, 0) != 0](
-                    int64_t deadline_ns, std::function<void()> on_end,
-                    std::shared_ptr<link::ConnectCancel> cancel) {
-                  return ClientConnection::Connect(
-                      address, deadline_ns, std::move(on_end),
-                      std::move(cancel),
-                      std::make_shared<memory::MemoryAccount>(
-                          most_bytes < 0 ? UINT64_MAX
-                                         : static_cast<uint64_t>(most_bytes)),
-                      copy);
-                },
-                {BackoffFromArguments(arguments)}) {}
+    : Connector(
+          address.ToString(),
+          [address, server_user, most_bytes = arguments.max_server_memory(),
+           copy = arguments.GetInt(SHMRPC_ARG_COPY_BEFORE_PARSE, 0) != 0](
+              int64_t deadline_ns, std::function<void()> on_end,
+              std::shared_ptr<link::ConnectCancel> cancel) {
+            return ClientConnection::Connect(
+                address, deadline_ns, std::move(on_end), std::move(cancel),
+                std::make_shared<memory::MemoryAccount>(
+                    most_bytes < 0 ? UINT64_MAX
+                                   : static_cast<uint64_t>(most_bytes)),
+                copy, server_user);
+          },
+          {BackoffFromArguments(arguments)}) {}
 
 Connector::Connector(const std::string& target, Attempt attempt,
                      const Options& options)

@@ -67,7 +67,9 @@ class Connector {
     int64_t look_ns = 100 * 1000 * 1000;
   };
 
-  Connector(const link::Address& address, const ChannelArguments& arguments);
+  // `server_user`: see link::Connect.
+  Connector(const link::Address& address, const std::string& server_user,
+            const ChannelArguments& arguments);
   Connector(const std::string& target, Attempt attempt, const Options& options);
   ~Connector();
   Connector(const Connector&) = delete;

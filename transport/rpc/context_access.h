@@ -16,6 +16,7 @@
 #include "shmrpc/server_context.h"
 #include "shmrpc/status.h"
 #include "shmrpc/string_ref.h"
+#include "transport/platform/process.h"
 #include "transport/rpc/metadata_maps.h"
 
 namespace shmrpc {
@@ -66,10 +67,14 @@ class ClientContextAccess {
   static CancelSlot* slot(ClientContext* context) { return &context->cancel_; }
 
   static void set_peer(ClientContext* context, absl::string_view peer,
-                       uint32_t pid) {
+                       const platform::ProcessId& process,
+                       absl::string_view user) {
     context->peer_bytes_ = static_cast<uint32_t>(
         peer.copy(context->peer_, ClientContext::kMaxPeerBytes));
-    context->peer_pid_ = pid;
+    context->peer_pid_ = process.pid;
+    context->peer_start_time_ = process.start_time;
+    context->peer_user_bytes_ = static_cast<uint32_t>(
+        user.copy(context->peer_user_, ClientContext::kMaxUserBytes));
   }
   // Both as they travelled; what cannot be parsed is as if it were not there.
   static void SetInitial(ClientContext* context, std::string&& bytes) {

@@ -21,7 +21,9 @@ class Call final : public ServerCallState {
   bool IsCancelled() const override { return false; }
   void TryCancel() override { group_->CancelAll(); }
   const std::string& peer() const override { return bytes_; }
-  uint32_t peer_pid() const override { return 0; }
+  std::shared_ptr<const AuthContext> auth_context() const override {
+    return nullptr;
+  }
   const std::string& client_metadata() const override { return bytes_; }
   std::shared_ptr<CancelGroup> cancel_group() override { return group_; }
 

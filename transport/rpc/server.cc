@@ -32,7 +32,7 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   raw->core_.address = options.addresses[0].ToString();
   const absl::Status added = raw->AddServices(options);
   if (!added.ok()) return added;
-  auto lobby = link::Lobby::Create(options.addresses, {});
+  auto lobby = link::Lobby::Create(options.addresses, options.access);
   if (!lobby.ok()) return lobby.status();
   raw->lobby_ = *std::move(lobby);
   raw->poller_ = absl::make_unique<Poller>(raw->lobby_->poller_event(),

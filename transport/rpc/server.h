@@ -16,6 +16,7 @@
 #include "transport/link/address.h"
 #include "transport/link/client_quotas.h"
 #include "transport/link/lobby.h"
+#include "transport/platform/access_policy.h"
 #include "transport/rpc/health_service.h"
 #include "transport/rpc/poller.h"
 #include "transport/rpc/server_connection.h"
@@ -29,6 +30,7 @@ struct ServerOptions {
   int max_receive_bytes = 0;  // -1: no limit
   int max_send_bytes = 0;     // -1: no limit
   int max_threads = 1;        // that run handlers
+  platform::AccessPolicy access;
   bool health_service = false;
   link::ClientQuotas::Limits quotas;
   bool copy_before_parse = false;

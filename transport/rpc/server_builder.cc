@@ -89,6 +89,11 @@ ServerBuilder& ServerBuilder::SetCopyBeforeParse(bool copy) {
   return *this;
 }
 
+ServerBuilder& ServerBuilder::SetAccess(const AccessControl& access) {
+  access_ = access;
+  return *this;
+}
+
 ServerBuilder& ServerBuilder::SetSyncServerOption(SyncServerOption option,
                                                   int value) {
   sync_options_[option] = value;
@@ -136,6 +141,11 @@ std::unique_ptr<Server> ServerBuilder::BuildAndStart() {
   options.quotas.connections = Limit(max_connections_);
   options.quotas.memory = resource_quota_.limits_->memory();
   options.copy_before_parse = copy_before_parse_;
+  options.access.sddl = access_.sddl;
+  // The server itself always may. One by one: Abseil's optional may be a type
+  // of its own.
+  if (access_.mode.has_value()) options.access.mode = *access_.mode | 0600;
+  if (access_.group_id.has_value()) options.access.group_id = *access_.group_id;
   options.health_service = DefaultHealthCheckServiceEnabled();
   if (ports_.empty()) {
     SHMRPC_LOG(kError) << "server not started: it has no port; call "

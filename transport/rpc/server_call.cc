@@ -232,7 +232,9 @@ const std::string& ServerCall::initial_metadata() const {
 
 const std::string& ServerCall::peer() const { return connection_->peer(); }
 
-uint32_t ServerCall::peer_pid() const { return connection_->link().peer().pid; }
+std::shared_ptr<const AuthContext> ServerCall::auth_context() const {
+  return connection_->auth_context();
+}
 
 bool ServerCall::IsCancelled() const {
   return cancelled_.load(std::memory_order_relaxed) ||

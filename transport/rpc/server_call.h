@@ -90,7 +90,7 @@ class ServerCall final : public ServerCallState {
   bool IsCancelled() const override;
   void TryCancel() override;
   const std::string& peer() const override;
-  uint32_t peer_pid() const override;
+  std::shared_ptr<const AuthContext> auth_context() const override;
   const std::string& client_metadata() const override {
     return client_metadata_;
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "shmrpc/auth_context.h"
 #include "shmrpc/cancel.h"
 
 namespace shmrpc {
@@ -21,7 +22,7 @@ class ServerCallState {
   virtual void TryCancel() = 0;
 
   virtual const std::string& peer() const = 0;
-  virtual uint32_t peer_pid() const = 0;
+  virtual std::shared_ptr<const AuthContext> auth_context() const = 0;
   // As it travelled, and well-formed.
   virtual const std::string& client_metadata() const = 0;
   // The calls that are cancelled when this one is, or has ended.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "transport/platform/clock.h"
+#include "transport/rpc/auth_context.h"
 #include "transport/rpc/message_io.h"
 #include "transport/rpc/method_names.h"
 #include "transport/rpc/status_wire.h"
@@ -98,9 +99,15 @@ bool ServerConnection::Ended() {
          link_->PeerClosed();
 }
 
-bool ServerConnection::Abandoned() const {
-  return !link_->mapping().HeldByAnyone();
+std::shared_ptr<const AuthContext> ServerConnection::auth_context() {
+  absl::call_once(auth_context_once_, [this] {
+    auth_context_ = LocalAuthContext(
+        {link_->peer().pid, link_->peer().start_time, link_->peer_user()});
+  });
+  return auth_context_;
 }
+
+bool ServerConnection::Abandoned() const { return !link_->HeldByClient(); }
 
 std::unique_ptr<ServerCall> ServerConnection::Take(const link::Frame& frame) {
   if (frame.refused()) return TakeRefused(frame);

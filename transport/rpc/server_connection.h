@@ -15,10 +15,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/call_once.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "shmrpc/auth_context.h"
 #include "shmrpc/status.h"
 #include "shmrpc/time.h"
 #include "transport/link/accept.h"
@@ -40,7 +42,7 @@ class ServerCore {
   int max_receive_bytes = 0;  // -1: no limit
   int max_send_bytes = 0;     // -1: no limit
   bool copy_before_parse = false;
-  std::string address;        // of the first port, for peer()
+  std::string address;  // of the first port, for peer()
   // Polls for handlers that wait; null: they sleep. Outlives the calls.
   HandlerPolling* polling = nullptr;
   MessageStore messages;
@@ -122,6 +124,8 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   link::Connection& link() { return *link_; }
   ServerCore& core() const { return *core_; }
   const std::string& peer() const { return peer_; }
+  // Made when it is first asked for. Any thread.
+  std::shared_ptr<const AuthContext> auth_context();
 
  private:
   void Bind(const link::Frame& frame);
@@ -146,6 +150,8 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   const std::unique_ptr<link::Connection> link_;
   const int64_t clock_offset_ns_;
   const std::string peer_;
+  absl::once_flag auth_context_once_;
+  std::shared_ptr<const AuthContext> auth_context_;
   std::vector<ServedMethod*> methods_;  // by the client's numbers; may be null
   std::atomic<bool> client_dead_{false};
   std::function<void()> wake_;  // set once, before the first frame

@@ -57,7 +57,8 @@ std::string ServerContextBase::peer() const {
 }
 
 std::shared_ptr<const AuthContext> ServerContextBase::auth_context() const {
-  return internal::LocalAuthContext(call_ == nullptr ? 0 : call_->peer_pid());
+  return call_ == nullptr ? internal::LocalAuthContext({})
+                          : call_->auth_context();
 }
 
 namespace internal {

@@ -4,9 +4,21 @@
 //     std::cout << p.first << " = " << p.second << "\n";
 //   }
 //
-// Of a local peer: "transport_security_type" = "shmrpc", and "pid", which the
-// system vouches for; the latter is the identity. Before the peer is known
-// there are no properties.
+// Of a local peer:
+//   transport_security_type  "shmrpc"
+//   user        whom the peer runs as: Linux: the numeric user id, "1000";
+//               Windows: the SID, "S-1-5-21-..."
+//   user_name   what people call that user, "joe"; not there if it has no name.
+//               Looked up when it is first asked for; where users are kept on
+//               another machine, that takes time
+//   pid         of the peer's process
+//   start_time  of that process, with the pid unique on this machine: Linux: in
+//               clock ticks (sysconf(_SC_CLK_TCK)) since boot, as proc(5) has
+//               it; Windows: in 100 ns since 1601, UTC
+// The identity is "user", which is what access is decided by. The system
+// vouches for it (it owns the peer's shared object), and on Linux for the pid
+// (it holds that object's lock). On Windows the pid is what the peer says of
+// itself. Before the peer is known there are no properties.
 //
 // What is handed out as string_ref stays valid as long as the AuthContext.
 //

@@ -28,7 +28,7 @@ namespace shmrpc {
 constexpr int kDefaultMaxReceiveMessageBytes = 4 * 1024 * 1024;
 constexpr int kDefaultMaxSendMessageBytes = -1;
 
-// The keys that a channel reads; all take integers. gRPC's own headers define
+// The keys that a channel reads; these take integers. gRPC's own headers define
 // macros of these names with the same text: in a program that includes them
 // first, those are what there is.
 #ifndef GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH
@@ -52,6 +52,13 @@ inline constexpr const char* GRPC_ARG_MAX_RECONNECT_BACKOFF_MS =
 // other users' are always copied. See ServerBuilder::SetCopyBeforeParse.
 inline constexpr const char* SHMRPC_ARG_COPY_BEFORE_PARSE =
     "shmrpc.copy_before_parse";
+
+// Whose server the channel accepts besides its own user's and root's (on
+// Windows the Administrators' and the system's): a text. Linux: a user id or a
+// name, "1000", "daemon"; Windows: a SID, "S-1-5-21-..."; "*": anybody's.
+// Anybody can take a name that is free, so without it a server that another
+// user runs is refused. Not in gRPC.
+inline constexpr const char* SHMRPC_ARG_SERVER_USER = "shmrpc.server_user";
 
 class ChannelArguments {
  public:
@@ -87,6 +94,8 @@ class ChannelArguments {
 
   // The integer under `key`; `otherwise` if there is none.
   int GetInt(const std::string& key, int otherwise) const;
+  // The text under `key`; "" if there is none.
+  std::string GetString(const std::string& key) const;
   int max_receive_message_size() const { return max_receive_; }
   int max_send_message_size() const { return max_send_; }
 

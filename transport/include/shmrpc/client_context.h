@@ -157,6 +157,8 @@ class ClientContext {
   struct Extras;
   // The longest is "shm:global/", 64 of the name, "/" and the pid.
   static constexpr uint32_t kMaxPeerBytes = 96;
+  // The longest SID has 15 parts of 32 bits.
+  static constexpr uint32_t kMaxUserBytes = 192;
 
   // What it has, or empty ones.
   const Extras& extras() const;
@@ -171,10 +173,13 @@ class ClientContext {
   grpc_compression_algorithm compression_algorithm_ = GRPC_COMPRESS_NONE;
   uint32_t peer_pid_ = 0;
   uint32_t peer_bytes_ = 0;
+  uint32_t peer_user_bytes_ = 0;
+  uint64_t peer_start_time_ = 0;
   internal::CancelSlot cancel_;
   std::shared_ptr<internal::CancelGroup> parent_;  // null: none
   std::unique_ptr<Extras> extras_;                 // null: none
   char peer_[kMaxPeerBytes];                       // the first `peer_bytes_`
+  char peer_user_[kMaxUserBytes];  // the first `peer_user_bytes_`
 };
 
 }  // namespace shmrpc

@@ -1,5 +1,5 @@
-// Who may open a named object (memory, events), and how it is opened. Part of
-// shared_memory.h.
+// Who may open a named object (memory, events, what a server listens on), and
+// how memory and events are opened. Part of shared_memory.h.
 
 #ifndef SHMRPC_NAMED_OBJECT_H_
 #define SHMRPC_NAMED_OBJECT_H_
@@ -12,9 +12,9 @@ namespace shmrpc {
 
 enum class MemoryAccess { kReadOnly, kReadWrite };
 
-// Given to Create. By default the current user alone: on Windows a protected
-// DACL with one entry, on Linux mode 0600. Each system ignores the other's
-// fields, so one program can fill in both.
+// Given to Create, and to ServerBuilder::SetAccess. By default the current user
+// alone: on Windows a protected DACL with one entry, on Linux mode 0600. Each
+// system ignores the other's fields, so one program can fill in both.
 struct AccessControl {
   // Windows: a security descriptor in SDDL. "D:P(A;;GA;;;OW)(A;;GR;;;BU)" lets
   // the owner do everything and all users read.

@@ -20,6 +20,7 @@
 #include "shmrpc/client_quota.h"
 #include "shmrpc/compression.h"
 #include "shmrpc/credentials.h"
+#include "shmrpc/named_object.h"
 #include "shmrpc/resource_quota.h"
 #include "shmrpc/server.h"
 #include "shmrpc/service.h"
@@ -74,6 +75,18 @@ class ServerBuilder {
   // costs: docs/decisions/0015-copy-before-parse.md.
   ServerBuilder& SetCopyBeforeParse(bool copy);
 
+  // Who may connect besides the server's own user, who always may. Linux: a
+  // mode that lets others read and write, 0666, or the group alone, 0660 with
+  // `group_id`. Windows: SDDL whose entries give others GRGWGX, as in
+  // "D:P(A;;GA;;;OW)(A;;GRGWGX;;;BU)" for all users; the owner is the server's
+  // user unless it says otherwise. Handlers learn who calls from
+  // ServerContext::auth_context(); a client of another user has to accept the
+  // server's (SHMRPC_ARG_SERVER_USER). Such clients' connections are open to
+  // the two users and nobody else, and their messages are copied before they
+  // are parsed. docs/threat_model.md says what holds between them. Default: the
+  // server's user alone. Not in gRPC.
+  ServerBuilder& SetAccess(const AccessControl& access);
+
   // gRPC's settings of its synchronous server. Kept, and without effect: a
   // server here has no completion queues, and one thread polls.
   enum SyncServerOption { NUM_CQS, MIN_POLLERS, MAX_POLLERS, CQ_TIMEOUT_MSEC };
@@ -114,6 +127,7 @@ class ServerBuilder {
   int max_connections_ = 4096;
   ResourceQuota resource_quota_;
   bool copy_before_parse_ = false;
+  AccessControl access_;
   std::map<SyncServerOption, int> sync_options_;
   std::map<grpc_compression_algorithm, bool> compression_support_;
   grpc_compression_level compression_level_ = GRPC_COMPRESS_LEVEL_NONE;
