@@ -36,7 +36,7 @@ using memory::kServerSide;
 constexpr uint64_t kSegmentBytes = 64 * 1024;
 // What precedes the flipped records: two records of one unit each.
 constexpr uint64_t kFirst = 2 * memory::kUnitBytes;
-constexpr uint32_t kBody = 64;  // of a record in the ring
+constexpr uint32_t kBody = 64;   // of a record in the ring
 constexpr uint32_t kMetadata = 8;
 
 // A word of a record that is flipped: where, and its values. Right ones are in
@@ -180,8 +180,8 @@ TEST_P(DoubleFetch, ShippedReaderIsNeverFooled) {
   // Until both sides of the flip were seen often enough.
   for (int round = 0; round < 150 || frames < 100 || refused < 10; ++round) {
     ConnectionPair pair(memory::kMinRingSizeBytes);
-    auto segment = platform::NamedMapping::Create(pair.name().WithSuffix(".c0"),
-                                                  kSegmentBytes, {});
+    auto segment = platform::NamedMapping::Create(
+        pair.name().WithSuffix(".c0"), kSegmentBytes, {});
     ASSERT_TRUE(segment.ok()) << segment.status();
     // The segment is announced by a record of the first unit.
     uint8_t* ring = pair.ring(kClientSide, kClientSide);
@@ -224,9 +224,9 @@ TEST_P(DoubleFetch, ShippedReaderIsNeverFooled) {
               static_cast<unsigned long long>(refused));
 }
 
-INSTANTIATE_TEST_SUITE_P(Words, DoubleFetch,
-                         ::testing::Range(size_t{0}, sizeof(kTargets) /
-                                                         sizeof(kTargets[0])));
+INSTANTIATE_TEST_SUITE_P(
+    Words, DoubleFetch,
+    ::testing::Range(size_t{0}, sizeof(kTargets) / sizeof(kTargets[0])));
 
 // What Connection::Next must not do: the length is checked, and then read anew
 // where it is used. (volatile: the compiler may not make one read of the two.)

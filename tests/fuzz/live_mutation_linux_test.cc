@@ -180,8 +180,8 @@ void MutateOnce(const LiveObjects& objects, std::mt19937_64* random) {
     }
   } else if (r() % 2 == 0) {
     at = r() % 8192 % count;  // where blocks are lent first
-    value =
-        words[at].load(std::memory_order_relaxed) ^ (uint64_t{1} << r() % 64);
+    value = words[at].load(std::memory_order_relaxed) ^
+            (uint64_t{1} << r() % 64);
   }
   words[at].store(value, std::memory_order_relaxed);
 }
@@ -289,11 +289,12 @@ TEST_P(LiveMutation, NobodyCrashesHangsOrMakesOthersSuffer) {
     // which nobody writes into before its call is over.
     std::shared_ptr<Channel> fresh = NewChannelHere();
     auto stub = RichService::NewStub(fresh);
-    const Status status = CallOnce(stub.get(), static_cast<int>(probes % 4),
-                                   SomeRich(&random), patience, &right);
+    const Status status =
+        CallOnce(stub.get(), static_cast<int>(probes % 4), SomeRich(&random),
+                 patience, &right);
     if (!status.ok() || !right) {
-      probe_failure =
-          std::to_string(status.error_code()) + ": " + status.error_message();
+      probe_failure = std::to_string(status.error_code()) + ": " +
+                      status.error_message();
     }
     absl::MutexLock lock(&mutex);
     attacked = std::move(fresh);  // the one before goes with its last call
@@ -307,15 +308,14 @@ TEST_P(LiveMutation, NobodyCrashesHangsOrMakesOthersSuffer) {
   EXPECT_GT(honest_calls.load(), 0u);
   server->Shutdown();
 
-  std::printf(
-      "%llu live mutations %s, %llu connections, %llu honest calls, "
-      "%llu first calls, %llu changed replies; calls by code:",
-      static_cast<unsigned long long>(mutations),
-      GetParam() ? "copied first" : "in place",
-      static_cast<unsigned long long>(objects.connections()),
-      static_cast<unsigned long long>(honest_calls.load()),
-      static_cast<unsigned long long>(probes),
-      static_cast<unsigned long long>(wrong));
+  std::printf("%llu live mutations %s, %llu connections, %llu honest calls, "
+              "%llu first calls, %llu changed replies; calls by code:",
+              static_cast<unsigned long long>(mutations),
+              GetParam() ? "copied first" : "in place",
+              static_cast<unsigned long long>(objects.connections()),
+              static_cast<unsigned long long>(honest_calls.load()),
+              static_cast<unsigned long long>(probes),
+              static_cast<unsigned long long>(wrong));
   for (const auto& outcome : outcomes) {
     std::printf(" %d: %llu", outcome.first,
                 static_cast<unsigned long long>(outcome.second));

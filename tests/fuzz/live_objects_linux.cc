@@ -42,8 +42,8 @@ std::map<std::string, int> LiveObjects::OpenObjects() {
   if (dir == nullptr) return open;
   while (const dirent* entry = readdir(dir)) {
     char target[512];
-    const ssize_t length =
-        readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+    const ssize_t length = readlinkat(dirfd(dir), entry->d_name, target,
+                                      sizeof(target));
     if (length <= 0) continue;
     // Unlinked ones end with " (deleted)"; one that is being made is "#INODE".
     std::string name(target, static_cast<size_t>(length));
@@ -70,8 +70,8 @@ void LiveObjects::Look() {
     const std::string connection = ConnectionOf(fresh.first);
     if (left_alone_.count(connection) != 0) continue;
     // The number may be another file's by now: what was opened says its name.
-    const int file =
-        ::open(DescriptorPath(fresh.second).c_str(), O_RDWR | O_CLOEXEC);
+    const int file = ::open(DescriptorPath(fresh.second).c_str(),
+                            O_RDWR | O_CLOEXEC);
     if (file < 0) continue;
     char target[512];
     const ssize_t length =
@@ -87,8 +87,9 @@ void LiveObjects::Look() {
       if (data != MAP_FAILED) {
         const bool is_connection = connection == fresh.first;
         connections_ += is_connection;
-        live_.push_back({fresh.first, static_cast<std::atomic<uint64_t>*>(data),
-                         bytes, is_connection});
+        live_.push_back({fresh.first,
+                         static_cast<std::atomic<uint64_t>*>(data), bytes,
+                         is_connection});
       }
     }
     close(file);

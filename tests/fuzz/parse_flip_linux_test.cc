@@ -53,8 +53,8 @@ class FencedBytes {
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     const size_t inside = (size_bytes + page - 1) / page * page;
     total_ = inside + 2 * page;
-    base_ = static_cast<uint8_t*>(
-        mmap(nullptr, total_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    base_ = static_cast<uint8_t*>(mmap(nullptr, total_, PROT_NONE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     if (base_ == MAP_FAILED ||
         mprotect(base_ + page, inside, PROT_READ | PROT_WRITE) != 0) {
       std::perror("FencedBytes");
@@ -122,8 +122,10 @@ void Fill(int depth, std::mt19937_64* random, Rich* rich) {
   // What no field of the type has.
   rich->GetReflection()->MutableUnknownFields(rich)->AddLengthDelimited(
       77, "unknown");
-  rich->GetReflection()->MutableUnknownFields(rich)->AddGroup(78)->AddVarint(
-      1, r());
+  rich->GetReflection()
+      ->MutableUnknownFields(rich)
+      ->AddGroup(78)
+      ->AddVarint(1, r());
   if (depth == 0) {
     rich->set_chosen_text(Text(random));
     return;
@@ -292,15 +294,14 @@ TYPED_TEST(ParseFlip, ChangingMessageParsesOrDoesNot) {
     meddler.Stop();
     flips += meddler.flips();
   }
-  std::printf(
-      "SHMRPC_TEST_SEED=%llu: %s: %llu parses in place of changing "
-      "memory, %llu flips, %llu parsed, %llu of them not as sent\n",
-      static_cast<unsigned long long>(seed.value()),
-      TypeParam().GetTypeName().c_str(),
-      static_cast<unsigned long long>(parses),
-      static_cast<unsigned long long>(flips),
-      static_cast<unsigned long long>(parsed),
-      static_cast<unsigned long long>(changed));
+  std::printf("SHMRPC_TEST_SEED=%llu: %s: %llu parses in place of changing "
+              "memory, %llu flips, %llu parsed, %llu of them not as sent\n",
+              static_cast<unsigned long long>(seed.value()),
+              TypeParam().GetTypeName().c_str(),
+              static_cast<unsigned long long>(parses),
+              static_cast<unsigned long long>(flips),
+              static_cast<unsigned long long>(parsed),
+              static_cast<unsigned long long>(changed));
   EXPECT_GT(parsed, parses / 100) << "nothing parses: nothing was tried";
   EXPECT_LT(parsed, parses) << "no change was ever seen";
 }

@@ -1,5 +1,5 @@
-// Truncated objects are made whole in place. They keep their names and locks,
-// so nobody can take a name in between; and who sleeps on a word of theirs is
+// Truncated objects are made whole in place. They keep their names and locks, so
+// nobody can take a name in between; and who sleeps on a word of theirs is
 // found by the kernel as before, since it looks sleepers up by the file and the
 // offset in it (docs/decisions/0016).
 
@@ -38,12 +38,11 @@ absl::StatusOr<bool> Lobby::MakeGood() {
 absl::StatusOr<bool> Lobby::MakeSlotsGood() {
   const bool whole = slots_mapping_.SizeNowBytes() >= sizeof(LobbySlots);
   uint64_t magic = 0;
-  const bool readable = whole && platform::Guarded(slots_view_, [&] {
-                          // Relaxed: nobody but this process writes it, or
-                          // somebody spoils it.
-                          magic =
-                              slots()->magic.load(std::memory_order_relaxed);
-                        });
+  const bool readable =
+      whole && platform::Guarded(slots_view_, [&] {
+        // Relaxed: nobody but this process writes it, or somebody spoils it.
+        magic = slots()->magic.load(std::memory_order_relaxed);
+      });
   if (readable && magic == memory::kLobbyMagic) return false;
   if (absl::Status status = slots_mapping_.Regrow(); !status.ok()) {
     return status;
@@ -63,8 +62,7 @@ absl::StatusOr<bool> Lobby::MakeSlotsGood() {
 absl::StatusOr<bool> Lobby::MakeIdentityGood(const Address& address,
                                              const NamedMapping& mapping) {
   if (absl::Status status = mapping.Regrow(); !status.ok()) return status;
-  auto view =
-      mapping.Map(0, sizeof(LobbyIdentity), platform::Access::kReadWrite);
+  auto view = mapping.Map(0, sizeof(LobbyIdentity), platform::Access::kReadWrite);
   if (!view.ok()) return view.status();
   alignas(LobbyIdentity) uint8_t wanted[sizeof(LobbyIdentity)] = {};
   FillIdentity(address, reinterpret_cast<LobbyIdentity*>(wanted));
