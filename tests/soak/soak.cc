@@ -1,6 +1,7 @@
 #include "tests/soak/soak.h"
 
 #include <algorithm>
+#include <iostream>
 #include <thread>
 #include <utility>
 
@@ -127,22 +128,45 @@ void Soak::Rest() {
   // Removes the names that those who were killed have left.
   other_.Restart(Stop::kShutDown, 0);
   MakeItKeepLittle(server_.target());
-  Footprint footprint = server_.Look();
-  // The end of the last client may still be on its way: it rests when it has
-  // nothing that it did not have before, and two looks in a row agree. If it
-  // never does, that is what Flatness complains of.
+  const Footprint server =
+      Settled(server_flat_, [this] { return server_.Look(); });
+  server_flat_.Add(Second(), server);
+  std::cout << absl::StreamFormat("at %.0f s, %d calls: ", Second(),
+                                  tally_.total())
+            << server << std::endl;
+  resident_flat_.Add(
+      Second(), Settled(resident_flat_, [this] { return LookAtResident(); }));
+}
+
+// The end of the last connection may still be on its way: everything is given
+// back when there is nothing that was not there before, and two looks in a row
+// agree. If that never comes, Flatness complains.
+Footprint Soak::Settled(const Flatness& flat,
+                        const std::function<Footprint()>& look) {
+  Footprint footprint = look();
   for (const auto end = Clock::now() + std::chrono::minutes(1);
        Clock::now() < end;) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    const Footprint before = std::exchange(footprint, server_.Look());
-    if (server_flat_.IsBack(footprint) && footprint.handles == before.handles &&
+    const Footprint before = std::exchange(footprint, look());
+    if (flat.IsBack(footprint) && footprint.handles == before.handles &&
         footprint.mapped_bytes == before.mapped_bytes &&
         footprint.shm_bytes == before.shm_bytes) {
       break;
     }
   }
-  server_flat_.Add(Second(), footprint);
-  resident_flat_.Add(Second(), resident_footprint_);
+  return footprint;
+}
+
+Footprint Soak::LookAtResident() {
+  resident_->WriteLine("look");
+  const std::string line =
+      resident_->ReadLine(kLineSeconds).value_or("(it has ended)");
+  absl::string_view rest = line;
+  Footprint footprint;
+  if (!absl::ConsumePrefix(&rest, "resting ") || !footprint.FromLine(rest)) {
+    Wrong(absl::StrCat("the client that stays, asked what it has: ", line));
+  }
+  return footprint;
 }
 
 bool Soak::Take(const std::string& line, bool cut_off) {
@@ -162,12 +186,10 @@ bool Soak::Take(const std::string& line, bool cut_off) {
 
 void Soak::ResidentRound() {
   // It began by itself in the first round.
-  if (resident_footprint_.handles != 0) resident_->WriteLine("on");
+  if (std::exchange(resident_rests_, false)) resident_->WriteLine("on");
   while (const auto line = resident_->ReadLine(kLineSeconds)) {
-    absl::string_view rest = *line;
-    if (absl::ConsumePrefix(&rest, "resting ")) {
-      if (!resident_footprint_.FromLine(rest)) Wrong(*line);
-      resident_footprint_.shm_bytes = 0;  // others still use it
+    if (absl::StartsWith(*line, "resting ")) {
+      resident_rests_ = true;
       return;
     }
     if (Take(*line, false)) resident_->WriteLine(Over() ? "rest" : "on");

@@ -18,6 +18,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -64,8 +65,12 @@ class Soak {
   };
 
   void RunRound(Clock::duration length);
-  // Waits until everything is given back, and looks.
   void Rest();
+  // What `look` says when everything is given back, or after a minute.
+  Footprint Settled(const Flatness& flat,
+                    const std::function<Footprint()>& look);
+  // What the client that stays has now that it rests.
+  Footprint LookAtResident();
   void ResidentRound();
   void ComeAndGo(uint64_t seed);
   void OneClient(std::mt19937_64* random);
@@ -86,7 +91,7 @@ class Soak {
   SoakServer server_;
   SoakServer other_;  // restarted
   std::unique_ptr<Subprocess> resident_;
-  Footprint resident_footprint_;
+  bool resident_rests_ = false;
   Flatness server_flat_;
   Flatness resident_flat_;
   Clock::time_point round_end_;

@@ -46,7 +46,7 @@ FlatnessLimits Limits() {
   // Their own memory grows; AddressSanitizer looks for leaks itself.
 #else
   limits.heap_slack_bytes = 4 << 20;
-  limits.private_slack_bytes = 64 << 20;
+  limits.private_slack_bytes = 16 << 20;
 #endif
   return limits;
 }
