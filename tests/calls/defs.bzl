@@ -16,6 +16,7 @@ def calls_test(name, size = "medium", deps = [], **kwargs):
             "//tests/support:pattern",
             "//tests/support:probe_cc_shmrpc",
             "//tests/support:probe_service",
+            "//tests/support:random_call",
             "//tests/support:script",
             "//tests/support:script_cc_shmrpc",
             "//tests/support:script_service",

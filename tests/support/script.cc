@@ -108,6 +108,11 @@ HandlerScript& HandlerScript::Call(const Child& child) {
   return *this;
 }
 
+HandlerScript& HandlerScript::Pause(int64_t pause_us) {
+  script_.add_steps()->set_pause_us(pause_us);
+  return *this;
+}
+
 HandlerScript& HandlerScript::Return(int code, const std::string& message,
                                      const std::string& details) {
   Outcome* outcome = script_.add_steps()->mutable_outcome();

@@ -54,6 +54,7 @@ class HandlerScript {
   HandlerScript& Throw(const std::string& text);
   HandlerScript& Respond(int64_t size_bytes, uint64_t seed = 0);
   HandlerScript& Call(const Child& child);
+  HandlerScript& Pause(int64_t pause_us);
   HandlerScript& Return(int code, const std::string& message = "",
                         const std::string& details = "");
 

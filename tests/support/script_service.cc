@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -122,6 +123,9 @@ class ScriptServiceImpl::Play {
         break;
       case Step::kChild:
         CallChild(step.child());
+        break;
+      case Step::kPauseUs:
+        std::this_thread::sleep_for(std::chrono::microseconds(step.pause_us()));
         break;
       case Step::kOutcome:
         *status = Status(static_cast<StatusCode>(step.outcome().code()),

@@ -3,7 +3,7 @@
 namespace shmrpc {
 namespace testing {
 
-bool EnterPrivateShm() { return false; }
+bool EnterPrivateShm(const char*) { return false; }
 bool HavePrivateShm() { return false; }
 
 }  // namespace testing

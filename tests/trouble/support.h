@@ -120,9 +120,10 @@ void ExpectStatus(const Status& status, StatusCode code,
 std::string ProgramName();
 
 // What the tests see of /dev/shm is theirs alone: a fresh tmpfs in a mount
-// namespace of this process and its children. False if that is not permitted,
-// and where there is no /dev/shm (Windows).
-bool EnterPrivateShm();
+// namespace of this process and its children, of `size` at the most, as mount
+// reads it; another one each time. False if that is not permitted, and where
+// there is no /dev/shm (Windows).
+bool EnterPrivateShm(const char* size = "512m");
 bool HavePrivateShm();
 
 }  // namespace testing

@@ -1,6 +1,7 @@
 #include "transport/platform/testing/role.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 
 #include "absl/strings/match.h"
@@ -14,6 +15,12 @@ namespace {
 std::map<std::string, RoleFunction>& Roles() {
   static auto* roles = new std::map<std::string, RoleFunction>;
   return *roles;
+}
+
+int RoleSeconds() {
+  const char* const given = std::getenv("SHMRPC_TEST_ROLE_SECONDS");
+  const int seconds = given != nullptr ? std::atoi(given) : 0;
+  return seconds > 0 ? seconds : kRoleSeconds;
 }
 
 }  // namespace
@@ -32,7 +39,7 @@ bool RunRoleIfAsked(int argc, char** argv, int* exit_code) {
     *exit_code = 64;
     return true;
   }
-  Watchdog dog(kRoleSeconds, absl::StrCat("role ", name));
+  Watchdog dog(RoleSeconds(), absl::StrCat("role ", name));
   *exit_code = found->second(RoleArgs(argv + 2, argv + argc));
   std::fflush(stdout);
   return true;

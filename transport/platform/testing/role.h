@@ -14,7 +14,8 @@
 //   }
 //
 // A role that has not ended after kRoleSeconds is aborted by a watchdog, so no
-// orphan stays behind when a test dies.
+// orphan stays behind when a test dies. SHMRPC_TEST_ROLE_SECONDS in its
+// environment is another number: for tests that may be told to run for long.
 
 #ifndef SHMRPC_TRANSPORT_PLATFORM_TESTING_ROLE_H_
 #define SHMRPC_TRANSPORT_PLATFORM_TESTING_ROLE_H_
