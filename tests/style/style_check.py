@@ -7,6 +7,9 @@
    that say by their name which system they are for may include its headers)
  - includes point downward only: see LAYERS
  - test support is for tests only
+ - a store to shared memory has a store point of its own behind it, before the next
+   store (transport/platform/store_point.h); one that looks like it, to memory of this
+   process, is an atomic member (name_.store) or says "// not shared" there
 """
 
 import os
@@ -52,6 +55,21 @@ GNU = [
     (re.compile(r"#\s*include_next\b"), "#include_next"),
 ]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
+# Where shared memory is stored to.
+STORING = re.compile(
+    r"^transport/(link|memory|shared_memory)/|^transport/platform/event_posix\.cc$")
+STORE = re.compile(
+    # ...store(, of an atomic
+    r"(?P<to>[\w\])]+)\s*(?P<by>\.|->)\s*"
+    r"(?:store|exchange|compare_exchange_\w+|fetch_\w+)\("
+    # copies
+    r"|\b(?:memcpy|memmove|memset|strncpy)\(\s*(?P<copy>[^,]*),"
+    # fields of what lies in a mapping
+    r"|\b(?:header|identity|page_?|slots?)->[\w.\[\]:]+\s*=(?!=)")
+STORE_POINT = re.compile(r'\bSHMRPC_STORE_POINT\("([^"]*)"\)')
+STORE_POINT_LINES = 10
+COMMENT = re.compile(r"//[^\n]*")
+NOT_SHARED = re.compile(r"//.*\bnot shared\b")
 COMMENT_OR_STRING = re.compile(
     r'//[^\n]*|/\*.*?\*/'
     r'|R"(?P<d>[^(\s]*)\(.*?\)(?P=d)"'
@@ -98,8 +116,37 @@ def line_of(text, position):
     return text.count("\n", 0, position) + 1
 
 
+def check_stores(path, text):
+    """Yields (line, reason) of stores without a store point."""
+    if not STORING.search(path) or is_test(path):
+        return
+    code = strip(text)
+    lines = text.split("\n")
+    # Names are blank in `code`; the macro is not.
+    points = [m.start() for m in re.finditer(r"\bSHMRPC_STORE_POINT\(", code)]
+    stores = []
+    for match in STORE.finditer(code):
+        private_member = match.group("by") == "." and match.group("to").endswith("_")
+        local_copy = (match.group("copy") or "").startswith("&")
+        # A call over several lines may say it on any of them, or before.
+        first = line_of(code, match.start())
+        end = code.find(";", match.end())
+        last = line_of(code, end if end >= 0 else len(code))
+        marked = any(NOT_SHARED.search(line) for line in lines[max(first - 3, 0):last])
+        if not (private_member or local_copy or marked):
+            stores.append(match.start())
+    for store, following in zip(stores, stores[1:] + [len(code)]):
+        line = line_of(code, store)
+        if not any(store < point < following
+                   and line_of(code, point) - line <= STORE_POINT_LINES
+                   for point in points):
+            yield line, ("a store without SHMRPC_STORE_POINT; if it is not to "
+                         'shared memory, say "// not shared" there')
+
+
 def check_file(path, text):
     """Yields (line, reason)."""
+    yield from check_stores(path, text)
     layer = layer_of(path)
     if layer not in LAYERS:
         yield 1, f"folder {layer} has no place in LAYERS of style_check.py"
@@ -145,6 +192,7 @@ def check_tree(root):
     """([violation], number of files)"""
     violations = []
     count = 0
+    names = set()
     for path in source_files(root):
         count += 1
         with open(os.path.join(root, path), encoding="utf-8") as file:
@@ -152,6 +200,10 @@ def check_tree(root):
         slashed = path.replace(os.sep, "/")
         for line, reason in check_file(slashed, text):
             violations.append(f"{slashed}:{line}: {reason}")
+        for name in STORE_POINT.findall(COMMENT.sub("", text)):
+            if name in names:
+                violations.append(f"{slashed}:1: store point \"{name}\" stands twice")
+            names.add(name)
     return violations, count
 
 

@@ -55,6 +55,45 @@ class StyleCheck(unittest.TestCase):
         self.assertTrue(
             reasons(MEMORY, "/* a\nb */\n\n#ifdef _WIN32\n")[0].startswith("4:"))
 
+    def test_stores_to_shared_memory(self):
+        point = ' SHMRPC_STORE_POINT("a.b");\n'
+        for store in [
+            "word->store(1, std::memory_order_release);\n",
+            "FirstWord(0)\n    ->store(1, order);\n",
+            "page_->side[0].closed.exchange(1, order);\n",
+            "if (!slot.state.compare_exchange_strong(a, b)) return;\n",
+            "memcpy(to, from, size);\n",
+            "std::memcpy(view.data() + 8, from, size);\n",
+            "strncpy(identity->name, name, 9);\n",
+            "header->magic = 1;\n",
+            "page->hello.refusal = reason;\n",
+            "consumed_->store(taken(), order);\n",
+        ]:
+            for path in (MEMORY, "transport/link/x.h", "transport/shared_memory/x.cc",
+                         "transport/platform/event_posix.cc"):
+                self.bad(path, store, "SHMRPC_STORE_POINT")
+                self.good(path, store + point)
+            # The point is the next store's, or too far away.
+            self.bad(MEMORY, store + store + point, "SHMRPC_STORE_POINT")
+            self.bad(MEMORY, store + "\n" * 20 + point, "SHMRPC_STORE_POINT")
+            # Only a comment or a text.
+            self.bad(MEMORY, store + "//" + point, "SHMRPC_STORE_POINT")
+            self.good(MEMORY, store.replace("\n", " ", store.count("\n") - 1)
+                      .replace("\n", "  // not shared\n"))
+            self.good("transport/rpc/x.cc", store)
+            self.good("transport/memory/x_test.cc", store)
+
+    def test_what_is_no_store_to_shared_memory(self):
+        for text in [
+            "stop_.store(true, std::memory_order_relaxed);\n",
+            "bytes_.fetch_add(1, std::memory_order_relaxed);\n",
+            "memcpy(&word, bytes, sizeof(word));\n",
+            "if (header->magic == 1) f();\n",
+            "x = header->magic;\n",
+            "word->load(std::memory_order_acquire);\n",
+        ]:
+            self.good(MEMORY, text)
+
     def test_systems(self):
         for text in ["#ifdef _WIN32\n", "#if defined(__linux__)\n"]:
             self.bad(MEMORY, text, "outside")
@@ -113,6 +152,18 @@ class StyleCheck(unittest.TestCase):
             self.assertEqual(
                 style_check.check_tree(root),
                 (["transport/rpc/a.cc:1: _WIN32 outside transport/platform"], 2))
+
+    def test_store_points_have_names_of_their_own(self):
+        with tempfile.TemporaryDirectory() as root:
+            for path in ("transport/memory/a.cc", "transport/memory/b.h"):
+                file = os.path.join(root, path)
+                os.makedirs(os.path.dirname(file), exist_ok=True)
+                with open(file, "w", encoding="utf-8") as out:
+                    out.write('// SHMRPC_STORE_POINT("a.b")\n'
+                              'SHMRPC_STORE_POINT("a.b");\n')
+            self.assertEqual(
+                style_check.check_tree(root),
+                (['transport/memory/b.h:1: store point "a.b" stands twice'], 2))
 
 
 if __name__ == "__main__":

@@ -334,6 +334,15 @@ void ScriptServiceImpl::Open(const std::string& gate) {
   open_gates_.insert(gate);
 }
 
+int64_t ScriptServiceImpl::Running() {
+  absl::MutexLock lock(&mutex_);
+  int64_t running = 0;
+  for (const auto& record : records_) {
+    running += record.second.report.started() - record.second.report.ended();
+  }
+  return running;
+}
+
 void ScriptServiceImpl::OpenAll() {
   absl::MutexLock lock(&mutex_);
   all_open_ = true;

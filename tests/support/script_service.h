@@ -42,6 +42,8 @@ class ScriptServiceImpl final : public Scripted::Service {
 
   // What Pass does, from within the server's process.
   void Open(const std::string& gate) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Handlers that have begun and not ended, of all scripts.
+  int64_t Running() ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets all go, those that hold until a cancel too.
   void OpenAll() ABSL_LOCKS_EXCLUDED(mutex_);
 

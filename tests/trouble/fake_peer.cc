@@ -42,19 +42,31 @@ void FillHeader(uint64_t ring_size_bytes, uint64_t total_size_bytes,
   header->magic.store(memory::kConnectionMagic, std::memory_order_release);
 }
 
-FakeClient::FakeClient(const std::string& target)
-    : server_(Need("identity", link::ReadIdentity(AddressOf(target)))) {
+absl::StatusOr<FakeClient> FakeClient::Find(const std::string& target) {
+  FakeClient fake;
+  auto server = link::ReadIdentity(AddressOf(target));
+  if (!server.ok()) return server.status();
+  fake.server_ = *std::move(server);
   const platform::ObjectName name =
-      link::SlotsName(server_.slots_scope, server_.slots_nonce);
+      link::SlotsName(fake.server_.slots_scope, fake.server_.slots_nonce);
   platform::OpenOptions options;
   options.hold = false;
-  slots_mapping_ = Need("slots", platform::NamedMapping::Open(name, options));
-  slots_view_ = Need("slots", slots_mapping_.Map(0, sizeof(memory::LobbySlots),
-                                                 platform::Access::kReadWrite));
-  accept_event_ = Need(
-      "event",
-      platform::Event::Open(name.WithSuffix(".a"), &slots()->accept_wake.word));
+  auto mapping = platform::NamedMapping::Open(name, options);
+  if (!mapping.ok()) return mapping.status();
+  fake.slots_mapping_ = *std::move(mapping);
+  auto view = fake.slots_mapping_.Map(0, sizeof(memory::LobbySlots),
+                                      platform::Access::kReadWrite);
+  if (!view.ok()) return view.status();
+  fake.slots_view_ = *std::move(view);
+  auto event = platform::Event::Open(name.WithSuffix(".a"),
+                                     &fake.slots()->accept_wake.word);
+  if (!event.ok()) return event.status();
+  fake.accept_event_ = *std::move(event);
+  return fake;
 }
+
+FakeClient::FakeClient(const std::string& target)
+    : FakeClient(Need("server", Find(target))) {}
 
 void FakeClient::Offer(
     uint64_t size_bytes,

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "transport/link/address.h"
 #include "transport/link/lobby.h"
 #include "transport/memory/layout.h"
@@ -29,10 +30,12 @@ namespace testing {
 void FillHeader(uint64_t ring_size_bytes, uint64_t total_size_bytes,
                 memory::ConnectionHeader* header);
 
-// Offers connection objects to a server. Aborts if there is none.
+// Offers connection objects to a server.
 class FakeClient {
  public:
+  // Aborts if there is none.
   explicit FakeClient(const std::string& target);
+  static absl::StatusOr<FakeClient> Find(const std::string& target);
 
   // Makes an object of `size_bytes` with a correct header, changed by `edit`,
   // and puts it into an accept slot. The object before it is let go of.
@@ -55,6 +58,8 @@ class FakeClient {
   std::string connection_name() const { return mapping_.name().name; }
 
  private:
+  FakeClient() = default;
+
   void PutIntoSlot(const link::Nonce& nonce);
 
   link::ServerIdentity server_;

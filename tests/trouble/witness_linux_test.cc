@@ -1,22 +1,14 @@
 // Whom the kernel vouches for: a peer cannot pass for another process, and one
 // in another pid namespace is told so.
 
-#include <errno.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "shmrpc/version.h"
 #include "tests/trouble/fake_peer.h"
+#include "tests/trouble/pid_namespace_linux.h"
 #include "tests/trouble/support.h"
 #include "transport/platform/process.h"
 
@@ -43,45 +35,6 @@ SHMRPC_TEST_ROLE(one_call) {
   SendLine(absl::StrCat(status.error_code(), " ", status.error_message()));
   return 0;
 }
-
-// Runs the role args[1] with the rest as its arguments in a new pid namespace;
-// args[0] "proc": with a /proc of its own, as containers have. Answers
-// "forbidden" if this process may not.
-SHMRPC_TEST_ROLE(in_pid_namespace) {
-  const bool own_proc = args.at(0) == "proc";
-  if (unshare(CLONE_NEWPID | (own_proc ? CLONE_NEWNS : 0)) != 0) {
-    SendLine(absl::StrCat("forbidden: ", strerror(errno)));
-    return 0;
-  }
-  const pid_t child = fork();
-  if (child == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (own_proc &&
-        (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) ||
-         mount("proc", "/proc", "proc", 0, nullptr))) {
-      dprintf(1, "forbidden: mount /proc: %s\n", strerror(errno));
-      _exit(0);
-    }
-    std::vector<std::string> words = {"/proc/self/exe",
-                                      absl::StrCat("--role=", args.at(1))};
-    words.insert(words.end(), args.begin() + 2, args.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(&word[0]);
-    argv.push_back(nullptr);
-    execv(argv[0], argv.data());
-    _exit(99);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
-}
-
-// The first line of a role run there; skips the test if it is forbidden.
-#define SKIP_IF_FORBIDDEN(line)                                     \
-  if ((line).compare(0, 9, "forbidden") == 0) {                     \
-    GTEST_SKIP() << "no pid namespace may be made here, " << (line) \
-                 << "; run this test as root to have it";           \
-  }
 
 class PidNamespace : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Proc, PidNamespace,

@@ -20,6 +20,12 @@ SANITIZERS = {
     "ubsan": ["no_ubsan"],
     "asan-ubsan": ["no_asan", "no_ubsan"],
 }
+# Tests of a build of their own, --config=store-points: a hook after every store to
+# shared memory. Only transport is compiled anew for it.
+POINTS = "store_points"
+POINTS_PATTERNS = ["//tests/death/..."]
+POINTS_WITHIN = {"//...", "//tests/...", "//tests/death/...", "//tests/death:all",
+                 "//tests/death:store_point_kill_test"}
 SANITIZED = ["//transport/...", "//tests/...", "//examples/..."]
 
 
@@ -92,19 +98,24 @@ class Run:
             signal.signal(signal.SIGINT, old[0])
             signal.signal(signal.SIGTERM, old[1])
 
-    def bazel(self, config):
-        """Builds and tests under --config=`config`."""
-        name = config
+    def bazel(self, config, points=False):
+        """Builds and tests under --config=`config`; with `points` the tests that need
+        --config=store-points as well, else all but those."""
+        name = config + "-points" if points else config
         patterns = self.options.patterns or (SANITIZED if config in SANITIZERS else ["//..."])
+        if points:
+            patterns = POINTS_PATTERNS
         # A test is often two processes or more, and they spin.
         jobs = max(2, (os.cpu_count() or 2) // 2)
         tags = [] if self.options.long else ["-long"]
         tags += ["-" + tag for tag in SANITIZERS.get(config, [])]
+        tags.append(POINTS if points else "-" + POINTS)
         argv = ["bazel", "test", "--config=" + config, "--keep_going",
                 "--local_test_jobs=%d" % jobs, "--test_summary=none"]
-        if tags:
-            argv.append("--test_tag_filters=" + ",".join(tags))
-        if config in SANITIZERS:
+        if points:
+            argv.append("--config=store-points")
+        argv.append("--test_tag_filters=" + ",".join(tags))
+        if points or config in SANITIZERS:
             argv.append("--build_tests_only")
         if self.options.ci:
             argv.append("--nocache_test_results")
@@ -146,6 +157,9 @@ class Run:
         if self.interrupted:
             return
         self.bazel(config)
+        asked = not self.options.patterns or POINTS_WITHIN & set(self.options.patterns)
+        if config in ("linux", "windows") and asked and not self.interrupted:
+            self.bazel(config, points=True)
         consumer = os.path.join("tests", "consumer", "run.sh")
         # Of a whole run only; for Windows, where it rebuilds everything for another
         # workspace, of a long one.
@@ -215,9 +229,9 @@ class Run:
                 if o.state == FAILED:
                     failed.append((name, o))
                 seconds = "" if o.seconds is None else "%.1f s" % o.seconds
-                print("%-10s %-7s %8s  %s%s" % (name, o.state, seconds, label,
+                print("%-14s %-7s %8s  %s%s" % (name, o.state, seconds, label,
                                                "  (%s)" % o.note if o.note else ""))
-            print("%-10s %s\n" % (name, counts(count)))
+            print("%-14s %s\n" % (name, counts(count)))
         for name, o in failed:
             print("FAILED     %s: %s (%s)" % (name, o.label, o.note))
         if self.interrupted:

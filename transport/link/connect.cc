@@ -258,7 +258,7 @@ absl::StatusOr<ClientLink> Connect(
   auto watch =
       platform::DeathWatch::Start(server.process, [death, on_server_death] {
         // Relaxed: Interrupt and the wait it ends order it.
-        death->dead.store(true, std::memory_order_relaxed);
+        death->dead.store(true, std::memory_order_relaxed);  // not shared
         death->cancel->waiter()->Interrupt();
         on_server_death();
       });

@@ -41,7 +41,7 @@ class KnownServers {
            known->generation_ != platform::ForkGeneration()) {
       auto* fresh = new KnownServers;
       // release: SYNC(known-servers-made).
-      if (current.compare_exchange_strong(known, fresh,
+      if (current.compare_exchange_strong(known, fresh,  // not shared
                                           std::memory_order_acq_rel,
                                           std::memory_order_acquire)) {
         return *fresh;

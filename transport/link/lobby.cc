@@ -195,6 +195,7 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
     // SYNC(lobby-ready): acquire pairs with the server's release.
     magic = reinterpret_cast<const LobbyIdentity*>(view->data())
                 ->magic.load(std::memory_order_acquire);
+    // A copy that is not shared.
     memcpy(bytes, view->data(), whole ? sizeof(bytes) : 16);
   });
   if (!alive) {

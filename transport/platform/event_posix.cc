@@ -137,7 +137,7 @@ struct Waiter::Impl {
       const int error = SleepOnBoth(&interrupted, word, deadline_ns);
       // EPERM: how older container runtimes refuse calls they do not know.
       if (error != ENOSYS && error != EPERM) return error;
-      have_futex_waitv.store(false, std::memory_order_relaxed);
+      have_futex_waitv.store(false, std::memory_order_relaxed);  // not shared
     }
     // One word only. Interrupt wakes this one, too; if it does so just before
     // the sleep begins, the slice ends it.
@@ -145,12 +145,12 @@ struct Waiter::Impl {
     const int64_t slice_ns = std::min(deadline_ns, now_ns + kSecondNs);
     // seq_cst on both, against Interrupt's store and load: either it sees the
     // word here, or this sees the interrupt there.
-    sleeping_on.store(word, std::memory_order_seq_cst);
+    sleeping_on.store(word, std::memory_order_seq_cst);  // not shared
     int error = 0;
     if (interrupted.load(std::memory_order_seq_cst) == 0) {
       error = SleepOn(word, /*shared=*/true, slice_ns);
     }
-    sleeping_on.store(nullptr, std::memory_order_seq_cst);
+    sleeping_on.store(nullptr, std::memory_order_seq_cst);  // not shared
     return error;
   }
 };
@@ -162,7 +162,7 @@ WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
   std::atomic<uint32_t>* const word = event == nullptr ? nullptr : event->word_;
   while (true) {
     // acquire: what the interrupter did before, and what the signaller did.
-    if (impl_->interrupted.exchange(0, std::memory_order_acquire) != 0) {
+    if (impl_->interrupted.exchange(0, std::memory_order_acquire) != 0) {  // not shared
       return WaitResult::kInterrupted;
     }
     if (word != nullptr) {
@@ -186,7 +186,7 @@ WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
 
 void Waiter::Interrupt() {
   // release, for Wait's acquire; seq_cst for Sleep, see there.
-  impl_->interrupted.store(1, std::memory_order_seq_cst);
+  impl_->interrupted.store(1, std::memory_order_seq_cst);  // not shared
   Wake(&impl_->interrupted, /*shared=*/false, 1);
   std::atomic<uint32_t>* const word =
       impl_->sleeping_on.load(std::memory_order_seq_cst);

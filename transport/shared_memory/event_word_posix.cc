@@ -76,6 +76,7 @@ bool EventWord::IsIn(const platform::NamedMapping& mapping) {
       mapping.Map(0, sizeof(kMagic), platform::Access::kReadOnly);
   if (!view.ok()) return false;
   uint8_t magic[sizeof(kMagic)] = {};
+  // A copy that is not shared.
   return platform::Guarded(
              *view, [&] { std::memcpy(magic, view->data(), sizeof(magic)); }) &&
          std::memcmp(magic, kMagic, sizeof(kMagic)) == 0;

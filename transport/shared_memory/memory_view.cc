@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/platform/guard.h"
+#include "transport/platform/store_point.h"
 #include "transport/shared_memory/memory_view_impl.h"
 #include "transport/shared_memory/shared_name.h"
 #include "transport/shared_memory/touch.h"
@@ -24,7 +25,7 @@ void LoadWord(const uint8_t* address, void* value) {
   // acquire: pairs with the release of the Store, in whichever process.
   const Word word = reinterpret_cast<const std::atomic<Word>*>(address)->load(
       std::memory_order_acquire);
-  std::memcpy(value, &word, sizeof(word));
+  std::memcpy(value, &word, sizeof(word));  // not shared
 }
 
 template <class Word>
@@ -34,6 +35,7 @@ void StoreWord(uint8_t* address, const void* value) {
   // release: what this thread wrote before is seen by who Loads this.
   reinterpret_cast<std::atomic<Word>*>(address)->store(
       word, std::memory_order_release);
+  SHMRPC_STORE_POINT("view.stored");
 }
 
 // 1, 2, 4 or 8, as the header has checked.
@@ -141,7 +143,7 @@ absl::Status MemoryView::Read(uint64_t offset_bytes, void* buffer,
   if (!status.ok()) return status;
   if (!platform::Guarded(impl_->view, [&] {
         if (size_bytes == 0) return;  // buffer may be null
-        std::memcpy(buffer, impl_->view.data() + offset_bytes,
+        std::memcpy(buffer, impl_->view.data() + offset_bytes,  // not shared
                     static_cast<size_t>(size_bytes));
       })) {
     return impl_->Fault("read", offset_bytes, size_bytes);
@@ -160,6 +162,7 @@ absl::Status MemoryView::Write(uint64_t offset_bytes, const void* buffer,
         if (size_bytes == 0) return;
         std::memcpy(impl_->view.data() + offset_bytes, buffer,
                     static_cast<size_t>(size_bytes));
+        SHMRPC_STORE_POINT("view.written");
       })) {
     return impl_->Fault("write", offset_bytes, size_bytes);
   }

@@ -46,8 +46,9 @@ bool RunRoleIfAsked(int argc, char** argv, int* exit_code) {
 }
 
 void SendLine(absl::string_view line) {
-  std::fwrite(line.data(), 1, line.size(), stdout);
-  std::fputc('\n', stdout);
+  // In one piece: another thread may send one, too.
+  const std::string text = absl::StrCat(line, "\n");
+  std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
 }
 
