@@ -46,17 +46,19 @@ ClientQuotas::Seat::~Seat() {
   if (--client_->connections == 0) shared_->clients.erase(process_);
 }
 
+// Relaxed, both: a count and nothing else. It is this process's, not shared.
 bool ClientQuotas::Seat::TryBeginCall() {
   uint32_t calls = client_->calls.load(std::memory_order_relaxed);
   do {
     if (calls >= max_calls_) return false;
-  } while (!client_->calls.compare_exchange_weak(calls, calls + 1,
+  } while (!client_->calls.compare_exchange_weak(calls,
+                                                 calls + 1,  // not shared
                                                  std::memory_order_relaxed));
   return true;
 }
 
 void ClientQuotas::Seat::EndCall() {
-  client_->calls.fetch_sub(1, std::memory_order_relaxed);
+  client_->calls.fetch_sub(1, std::memory_order_relaxed);  // not shared
 }
 
 ClientQuotas::ClientQuotas(Limits limits)

@@ -55,9 +55,9 @@ bool LobbyKeeper::Look() {
   changed_.store(false, std::memory_order_relaxed);
   const auto made_good = lobby_->MakeGood();
   usable_ = !lobby_->slots_view().poisoned();
-  look_ns_ = !usable_    ? now_ns + kPauseNs
-             : watched_  ? platform::kNever
-                         : now_ns + kSecondNs;
+  look_ns_ = !usable_   ? now_ns + kPauseNs
+             : watched_ ? platform::kNever
+                        : now_ns + kSecondNs;
   if (!made_good.ok()) {
     look_ns_ = now_ns + kSecondNs;
     Log(absl::StrCat("cannot be made good now: ", made_good.status().message()),

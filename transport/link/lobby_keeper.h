@@ -5,7 +5,8 @@
 //   for (;;) {
 //     waiter.Wait(keeper.usable() ? lobby.accept_event() : nullptr,
 //                 keeper.look_ns());
-//     if (keeper.Look()) ... everything in the lobby is to be looked at anew ...
+//     if (keeper.Look()) ... everything in the lobby is to be looked at anew
+//     ...
 //   }
 //
 // Where no watch can be had it looks each second instead.

@@ -38,7 +38,8 @@ class Keeper : public ::testing::Test {
       lobby_->slots()->slots[0].nonce[0].store(1, std::memory_order_relaxed);
     });
   }
-  // As the acceptor does once it has been woken, until the lobby has been made good.
+  // As the acceptor does once it has been woken, until the lobby has been made
+  // good.
   void SleepUntilMadeGood() {
     while (!keeper_.Look()) {
       waiter_.Wait(keeper_.usable() ? lobby_->accept_event() : nullptr,

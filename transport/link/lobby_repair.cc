@@ -1,5 +1,5 @@
-// Truncated objects are made whole in place. They keep their names and locks, so
-// nobody can take a name in between; and who sleeps on a word of theirs is
+// Truncated objects are made whole in place. They keep their names and locks,
+// so nobody can take a name in between; and who sleeps on a word of theirs is
 // found by the kernel as before, since it looks sleepers up by the file and the
 // offset in it (docs/decisions/0016).
 
@@ -9,6 +9,7 @@
 
 #include "transport/link/lobby.h"
 #include "transport/platform/guard.h"
+#include "transport/platform/store_point.h"
 
 namespace shmrpc {
 namespace link {
@@ -38,11 +39,12 @@ absl::StatusOr<bool> Lobby::MakeGood() {
 absl::StatusOr<bool> Lobby::MakeSlotsGood() {
   const bool whole = slots_mapping_.SizeNowBytes() >= sizeof(LobbySlots);
   uint64_t magic = 0;
-  const bool readable =
-      whole && platform::Guarded(slots_view_, [&] {
-        // Relaxed: nobody but this process writes it, or somebody spoils it.
-        magic = slots()->magic.load(std::memory_order_relaxed);
-      });
+  const bool readable = whole && platform::Guarded(slots_view_, [&] {
+                          // Relaxed: nobody but this process writes it, or
+                          // somebody spoils it.
+                          magic =
+                              slots()->magic.load(std::memory_order_relaxed);
+                        });
   if (readable && magic == memory::kLobbyMagic) return false;
   if (absl::Status status = slots_mapping_.Regrow(); !status.ok()) {
     return status;
@@ -54,6 +56,7 @@ absl::StatusOr<bool> Lobby::MakeSlotsGood() {
   platform::Guarded(slots_view_, [&] {
     // SYNC(lobby-ready)
     slots()->magic.store(memory::kLobbyMagic, std::memory_order_release);
+    SHMRPC_STORE_POINT("slots.made good");
   });
   // Perhaps truncated again already: then it is the next call's.
   return true;
@@ -62,7 +65,8 @@ absl::StatusOr<bool> Lobby::MakeSlotsGood() {
 absl::StatusOr<bool> Lobby::MakeIdentityGood(const Address& address,
                                              const NamedMapping& mapping) {
   if (absl::Status status = mapping.Regrow(); !status.ok()) return status;
-  auto view = mapping.Map(0, sizeof(LobbyIdentity), platform::Access::kReadWrite);
+  auto view =
+      mapping.Map(0, sizeof(LobbyIdentity), platform::Access::kReadWrite);
   if (!view.ok()) return view.status();
   alignas(LobbyIdentity) uint8_t wanted[sizeof(LobbyIdentity)] = {};
   FillIdentity(address, reinterpret_cast<LobbyIdentity*>(wanted));
@@ -73,10 +77,13 @@ absl::StatusOr<bool> Lobby::MakeIdentityGood(const Address& address,
     auto* identity = reinterpret_cast<LobbyIdentity*>(view->data());
     // Nothing to be believed meanwhile.
     identity->magic.store(0, std::memory_order_release);
+    SHMRPC_STORE_POINT("identity.not to be believed");
     constexpr size_t kRest = offsetof(LobbyIdentity, layout_version);
     memcpy(view->data() + kRest, wanted + kRest, sizeof(wanted) - kRest);
+    SHMRPC_STORE_POINT("identity.written again");
     // SYNC(lobby-ready)
     identity->magic.store(memory::kLobbyMagic, std::memory_order_release);
+    SHMRPC_STORE_POINT("identity.made good");
   });
   return !same;
 }
