@@ -561,7 +561,7 @@ void Connection::CloseWithoutView() {
     Guarded(*again, [&] {
       // SYNC(closed)
       page->side[side_].closed.store(1, std::memory_order_release);
-      SHMRPC_STORE_POINT("connection.closed without its view");
+      SHMRPC_STORE_POINT("connection.closed without view");
     });
   }
   Ring();

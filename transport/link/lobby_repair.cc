@@ -56,7 +56,7 @@ absl::StatusOr<bool> Lobby::MakeSlotsGood() {
   platform::Guarded(slots_view_, [&] {
     // SYNC(lobby-ready)
     slots()->magic.store(memory::kLobbyMagic, std::memory_order_release);
-    SHMRPC_STORE_POINT("slots.made good");
+    SHMRPC_STORE_POINT("slots.magic made good");
   });
   // Perhaps truncated again already: then it is the next call's.
   return true;
@@ -77,13 +77,13 @@ absl::StatusOr<bool> Lobby::MakeIdentityGood(const Address& address,
     auto* identity = reinterpret_cast<LobbyIdentity*>(view->data());
     // Nothing to be believed meanwhile.
     identity->magic.store(0, std::memory_order_release);
-    SHMRPC_STORE_POINT("identity.not to be believed");
+    SHMRPC_STORE_POINT("identity.magic taken back");
     constexpr size_t kRest = offsetof(LobbyIdentity, layout_version);
     memcpy(view->data() + kRest, wanted + kRest, sizeof(wanted) - kRest);
-    SHMRPC_STORE_POINT("identity.written again");
+    SHMRPC_STORE_POINT("identity.made good");
     // SYNC(lobby-ready)
     identity->magic.store(memory::kLobbyMagic, std::memory_order_release);
-    SHMRPC_STORE_POINT("identity.made good");
+    SHMRPC_STORE_POINT("identity.magic made good");
   });
   return !same;
 }
