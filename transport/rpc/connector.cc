@@ -47,16 +47,16 @@ class Connector::Caller final : public Cancellable {
 
 Connector::Connector(const link::Address& address,
                      const ChannelArguments& arguments)
-    : Connector(address.ToString(),
-                [address, copy = arguments.GetInt(SHMRPC_ARG_COPY_BEFORE_PARSE,
-                                                  0) != 0](
-                    int64_t deadline_ns, std::function<void()> on_end,
-                    std::shared_ptr<link::ConnectCancel> cancel) {
-                  return ClientConnection::Connect(address, deadline_ns,
-                                                   std::move(on_end),
-                                                   std::move(cancel), copy);
-                },
-                {BackoffFromArguments(arguments)}) {}
+    : Connector(
+          address.ToString(),
+          [address, copy = arguments.GetInt(SHMRPC_ARG_COPY_BEFORE_PARSE, 0) !=
+                           0](int64_t deadline_ns, std::function<void()> on_end,
+                              std::shared_ptr<link::ConnectCancel> cancel) {
+            return ClientConnection::Connect(address, deadline_ns,
+                                             std::move(on_end),
+                                             std::move(cancel), copy);
+          },
+          {BackoffFromArguments(arguments)}) {}
 
 Connector::Connector(const std::string& target, Attempt attempt,
                      const Options& options)

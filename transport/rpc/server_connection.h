@@ -39,7 +39,7 @@ class ServerCore {
   int max_receive_bytes = 0;  // -1: no limit
   int max_send_bytes = 0;     // -1: no limit
   bool copy_before_parse = false;
-  std::string address;        // of the first port, for peer()
+  std::string address;  // of the first port, for peer()
   // Polls for handlers that wait; null: they sleep. Outlives the calls.
   HandlerPolling* polling = nullptr;
   MessageStore messages;
