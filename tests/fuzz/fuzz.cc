@@ -15,10 +15,10 @@ std::atomic<uint64_t> mutations{0};
 std::atomic<uint64_t> inputs{0};
 
 void PrintCounts() {
-  std::printf("%llu mutations in %llu inputs\n",
-              static_cast<unsigned long long>(MutationsSoFar()),
-              static_cast<unsigned long long>(
-                  inputs.load(std::memory_order_relaxed)));
+  std::printf(
+      "%llu mutations in %llu inputs\n",
+      static_cast<unsigned long long>(MutationsSoFar()),
+      static_cast<unsigned long long>(inputs.load(std::memory_order_relaxed)));
   std::fflush(stdout);
 }
 

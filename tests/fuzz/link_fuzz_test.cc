@@ -38,9 +38,8 @@ class HostilePeer {
         side_(input->Below(2) == 0 ? memory::kClientSide : memory::kServerSide),
         by_hand_(input->Below(4) != 0),
         pair_(memory::kMinRingSizeBytes),
-        victim_(pair_.side(side_ == memory::kClientSide
-                               ? memory::kServerSide
-                               : memory::kClientSide)),
+        victim_(pair_.side(side_ == memory::kClientSide ? memory::kServerSide
+                                                        : memory::kClientSide)),
         ring_(pair_.ring(side_, side_)) {}
 
   void Step() {
@@ -125,8 +124,8 @@ class HostilePeer {
         memory::kFrameSegment};
     const uint64_t ring_bytes = pair_.ring_size_bytes();
     const uint64_t left = ring_bytes - (at_ & (ring_bytes - 1));
-    uint8_t kind = (side_ == memory::kClientSide ? kOfClient
-                                                 : kOfServer)[input_.Below(7)];
+    uint8_t kind =
+        (side_ == memory::kClientSide ? kOfClient : kOfServer)[input_.Below(7)];
     uint64_t body = input_.Below(16) == 0 ? input_.Number() : input_.Below(300);
     uint8_t flags = memory::kFlagMessage;
     const uint32_t shape = input_.Below(8);
@@ -138,9 +137,9 @@ class HostilePeer {
       body = sizeof(BlockRef);
     }
     if (kind == memory::kFrameMessage && shape == 4) {
-      flags = memory::kFlagMessage | (side_ == memory::kClientSide
-                                          ? memory::kFlagLast
-                                          : memory::kFlagInitial);
+      flags = memory::kFlagMessage |
+              (side_ == memory::kClientSide ? memory::kFlagLast
+                                            : memory::kFlagInitial);
     }
     if (shape != 0 && kind >= memory::kFrameCancel &&
         kind != memory::kFrameMessage) {
@@ -156,9 +155,9 @@ class HostilePeer {
     uint8_t* to = ring_ + (at_ & (ring_bytes - 1));
     const uint64_t room = ring_bytes - (at_ & (ring_bytes - 1));
     Store(to + 8, static_cast<uint32_t>(input_.Below(4)));
-    Store(to + 12, static_cast<uint32_t>(
-                       kind == memory::kFrameSegment ? input_.Below(4)
-                                                     : input_.Number()));
+    Store(to + 12, static_cast<uint32_t>(kind == memory::kFrameSegment
+                                             ? input_.Below(4)
+                                             : input_.Number()));
     Store(to + 16, input_.Number());
     const uint32_t metadata = input_.Below(4);
     Store(to + 24, static_cast<uint32_t>(metadata == 0   ? input_.Number()
@@ -177,8 +176,8 @@ class HostilePeer {
       Store(to + body_at + 4, static_cast<uint32_t>(input_.Number()));
       const uint64_t bytes =
           input_.Below(4) == 0 ? input_.Number() : input_.Below(65536);
-      Store(to + body_at + 8, input_.Below(4) == 0 ? input_.Number()
-                                                   : kSegmentBytes - bytes);
+      Store(to + body_at + 8,
+            input_.Below(4) == 0 ? input_.Number() : kSegmentBytes - bytes);
       Store(to + body_at + 16, bytes);
     }
     Publish(memory::RecordWord(size, kind, flags),
@@ -248,8 +247,8 @@ class HostilePeer {
   void HonestSend(Connection* connection, Side side) {
     const std::string metadata(input_.Below(40), 'm');
     OutgoingFrame frame;
-    frame.kind = side == memory::kClientSide ? memory::kFrameOpen
-                                             : memory::kFrameClose;
+    frame.kind =
+        side == memory::kClientSide ? memory::kFrameOpen : memory::kFrameClose;
     frame.has_message = true;
     frame.call_id = input_.Below(8);
     frame.metadata = metadata;

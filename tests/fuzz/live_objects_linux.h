@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <map>
 #include <set>
-#include <string>
 #include <vector>
 
 namespace shmrpc {
@@ -43,15 +42,15 @@ class LiveObjects {
 
  private:
   struct Object {
-    std::string name;
+    uint64_t inode = 0;
     std::atomic<uint64_t>* words = nullptr;
     size_t bytes = 0;
     bool connection = false;
   };
-  // Names of what is open: descriptor by name.
-  static std::map<std::string, int> OpenObjects();
+  // What is open: a descriptor by inode. (They were born without a name.)
+  static std::map<uint64_t, int> OpenObjects();
 
-  std::set<std::string> left_alone_;  // by the connection's name
+  std::set<uint64_t> left_alone_;
   std::vector<Object> live_;
   uint64_t connections_ = 0;
 };

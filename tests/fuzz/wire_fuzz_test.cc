@@ -94,7 +94,8 @@ void FuzzMetadata(FuzzInput* input) {
   CountMutations(1);
   const Status status = internal::StatusFromWire(code, view);
   if (parsed.ok()) {
-    FuzzCheck(status.error_code() == static_cast<int32_t>(code), "another code");
+    FuzzCheck(status.error_code() == static_cast<int32_t>(code),
+              "another code");
   }
 }
 
@@ -113,14 +114,13 @@ void FuzzIdentity(FuzzInput* input) {
   identity.slot_count = memory::kSlotCount;
   memset(identity.version, input->Byte(), sizeof(identity.version));
   Mutate(input, &identity, sizeof(identity));
-  const auto made = Must(
-      platform::NamedMapping::Create(
-          address.IdentityName(), sizeof(identity), {},
-          [&](uint8_t* data) {
-            memcpy(data, &identity, sizeof(identity));
-            return absl::OkStatus();
-          }),
-      "a fake identity");
+  const auto made = Must(platform::NamedMapping::Create(
+                             address.IdentityName(), sizeof(identity), {},
+                             [&](uint8_t* data) {
+                               memcpy(data, &identity, sizeof(identity));
+                               return absl::OkStatus();
+                             }),
+                         "a fake identity");
   const auto read = link::ReadIdentity(address);
   FuzzCheck(read.ok() || absl::IsDataLoss(read.status()) ||
                 absl::IsNotFound(read.status()) ||
@@ -182,9 +182,9 @@ void FuzzOffer(FuzzInput* input) {
   const platform::ProcessId self = platform::CurrentProcess();
   const uint64_t ring_bytes = memory::kMinRingSizeBytes;
   const link::Nonce nonce = link::Nonce::Random();
-  const uint64_t size_bytes =
-      input->Below(8) == 0 ? 1 + input->Below(65536)
-                           : memory::ConnectionSizeBytes(ring_bytes);
+  const uint64_t size_bytes = input->Below(8) == 0
+                                  ? 1 + input->Below(65536)
+                                  : memory::ConnectionSizeBytes(ring_bytes);
   const auto made = Must(
       platform::NamedMapping::Create(
           link::ConnectionName(victim->lobby().slots_scope(), nonce),

@@ -273,9 +273,8 @@ void ClientConnection::TakeInPlace(const link::Frame& frame, ClientWait* own) {
     KeepMessage(frame, own->block.get());
     return;
   }
-  own->parsed =
-      ParseMessage(*frame.view, frame.message, frame.message_bytes,
-                   link_.connection->copy_before_parse(), own->into);
+  own->parsed = ParseMessage(*frame.view, frame.message, frame.message_bytes,
+                             link_.connection->copy_before_parse(), own->into);
 }
 
 bool ClientConnection::DeliverCredit(const link::Frame& frame,

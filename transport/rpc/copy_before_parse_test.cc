@@ -47,7 +47,8 @@ class Spy final : public MessageLite {
   size_t ByteSizeLong() const override { return inner.ByteSizeLong(); }
   int GetCachedSize() const override { return inner.GetCachedSize(); }
   uint8_t* _InternalSerialize(
-      uint8_t* to, google::protobuf::io::EpsCopyOutputStream* s) const override {
+      uint8_t* to,
+      google::protobuf::io::EpsCopyOutputStream* s) const override {
     return inner._InternalSerialize(to, s);
   }
   const char* _InternalParse(
@@ -69,8 +70,8 @@ constexpr char kBidi[] = "/spy.Spies/Bidi";
 class Spies final : public Service {
  public:
   Spies() {
-    AddMethod(MakeMethodHandler<Spies, Request, Response>(kUnary,
-                                                          &Spies::Unary, this));
+    AddMethod(MakeMethodHandler<Spies, Request, Response>(kUnary, &Spies::Unary,
+                                                          this));
     AddMethod(MakeMethodHandler<Spies, ServerReaderWriter<Response, Request>>(
         kBidi, &Spies::Bidi, this));
   }

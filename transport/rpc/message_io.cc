@@ -67,8 +67,8 @@ class CopyingStream final : public google::protobuf::io::ZeroCopyInputStream {
   bool CopyMore() {
     const uint64_t now = std::min(size_bytes_ - passed_, kCopyBytes);
     if (now == 0 || faulted_) return false;
-    faulted_ = !platform::Guarded(
-        view_, [&] { memcpy(copy_, data_ + passed_, now); });
+    faulted_ =
+        !platform::Guarded(view_, [&] { memcpy(copy_, data_ + passed_, now); });
     if (faulted_) return false;
     copied_ = backed_up_ = now;
     return true;

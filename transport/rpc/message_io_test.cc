@@ -115,8 +115,9 @@ TEST_P(MessageIo, MoreThanProtobufAllowsIsMalformedUnread) {
   EXPECT_EQ(ParseMessage(view_, view_.data(), uint64_t{1} << 31, GetParam(),
                          &message),
             ParseResult::kMalformed);
-  EXPECT_EQ(ParseMessage(view_, view_.data(), ~uint64_t{0}, GetParam(), &message),
-            ParseResult::kMalformed);
+  EXPECT_EQ(
+      ParseMessage(view_, view_.data(), ~uint64_t{0}, GetParam(), &message),
+      ParseResult::kMalformed);
 }
 
 TEST_P(MessageIo, RandomBytesParseOrDoNot) {
@@ -144,8 +145,9 @@ TEST_P(MessageIo, FaultWhileParsingIsReportedAndTheMessageStaysValid) {
   std::memcpy(view_.data(), bytes.data(), bytes.size());
   Struct message = Nested();
   MakeViewFault(name_, view_);
-  EXPECT_EQ(ParseMessage(view_, view_.data(), bytes.size(), GetParam(), &message),
-            ParseResult::kFaulted);
+  EXPECT_EQ(
+      ParseMessage(view_, view_.data(), bytes.size(), GetParam(), &message),
+      ParseResult::kFaulted);
   message.Clear();
   (*message.mutable_fields())["again"].set_bool_value(true);
   EXPECT_EQ(message.fields_size(), 1);
@@ -225,7 +227,8 @@ class Spoiled final : public MessageLite {
   size_t ByteSizeLong() const override { return inner_.ByteSizeLong(); }
   int GetCachedSize() const override { return inner_.GetCachedSize(); }
   uint8_t* _InternalSerialize(
-      uint8_t* to, google::protobuf::io::EpsCopyOutputStream* s) const override {
+      uint8_t* to,
+      google::protobuf::io::EpsCopyOutputStream* s) const override {
     return inner_._InternalSerialize(to, s);
   }
   const char* _InternalParse(

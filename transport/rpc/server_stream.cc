@@ -74,9 +74,9 @@ bool ServerCallStream::TakeInPlace(const ServerConnection* from,
     NoteTaken(&read->credit);
   }
   read->taken = true;
-  read->parsed = ParseMessage(
-      *frame.view, frame.message, frame.message_bytes,
-      call_->connection()->link().copy_before_parse(), read->into);
+  read->parsed =
+      ParseMessage(*frame.view, frame.message, frame.message_bytes,
+                   call_->connection()->link().copy_before_parse(), read->into);
   turn_.Notify();
   return true;
 }
