@@ -34,7 +34,7 @@ std::string OneLine(const Status& status) {
              : absl::StrCat(status.error_code(), " ", status.error_message());
 }
 
-// Arguments: target, user, mode, group.
+// Arguments: target, user, mode, group; "outside": the user is not in it.
 void Configure(const RoleArgs& args, ServerBuilder* builder) {
   static auto* script = new ScriptServiceImpl;  // outlives the server
   builder->RegisterService(script);
@@ -172,7 +172,7 @@ class ClientRole {
 SHMRPC_TEST_ROLE(user_server) {
   const auto user = static_cast<uid_t>(std::atoi(args.at(1).c_str()));
   const auto group = static_cast<gid_t>(std::atoi(args.at(3).c_str()));
-  if (!Become(user, group)) {
+  if (!Become(user, args.size() > 4 ? 0 : group)) {
     SendLine("failed: this process cannot become another user");
     return 1;
   }

@@ -193,6 +193,7 @@ class Scenario {
   }
 
   // One with a header of another version, and a slot that a dead client left.
+  // And a knock, which the server answers with a connection of its making.
   void RefusedOffers() {
     auto fake = FakeClient::Find(settings_.target);
     if (!fake.ok()) return;  // the server is gone
@@ -201,6 +202,12 @@ class Scenario {
         std::memory_order_relaxed);
     fake->Offer([](memory::ConnectionHeader* header) {
       header->layout_version += 1;
+    });
+    auto knocker = FakeClient::Find(settings_.target);
+    if (!knocker.ok()) return;
+    knocker->Offer(memory::kPage, [](memory::ConnectionHeader* header) {
+      header->ring_size_bytes = 0;
+      header->total_size_bytes = memory::kPage;
     });
     // Its answer shows that it came by here.
     EchoRequest request;

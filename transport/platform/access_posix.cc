@@ -55,16 +55,19 @@ absl::Status LetUserIn(int fd, absl::string_view object,
   if (fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0) == 0) {
     return absl::OkStatus();
   }
-  absl::string_view advice = "";
-  if (errno == EOPNOTSUPP) {
-    advice =
-        "the file system has no access control lists (for /dev/shm, a kernel "
+  const int error = errno;
+  if (error == EOPNOTSUPP) {
+    return absl::UnimplementedError(absl::StrCat(
+        what, ": ", DescribeOsError(error),
+        ": the file system has no access control lists (for /dev/shm: a kernel "
         "without CONFIG_TMPFS_POSIX_ACL), so that calls between two users "
-        "cannot be kept from others";
-  } else if (errno == EINVAL) {
-    advice = "the user does not exist in this process's user namespace";
+        "cannot be kept from others"));
   }
-  return OsError(what, errno, advice);
+  return OsError(
+      what, error,
+      error == EINVAL
+          ? "the user does not exist in this process's user namespace"
+          : "");
 }
 
 }  // namespace
