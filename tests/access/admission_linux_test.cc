@@ -76,13 +76,12 @@ TEST_F(Admission, ReadersWhoMayNotWriteAreRefused) {
 }
 
 TEST_F(Admission, GroupThatIsNotTheServersNoServer) {
-  EchoServer server(
-      UniqueName("access"), "user_server", {},
-      {absl::StrCat(kServerUser), "660", absl::StrCat(kSharedGroup), "outside"});
+  EchoServer server(UniqueName("access"), "user_server", {},
+                    {absl::StrCat(kServerUser), "660",
+                     absl::StrCat(kSharedGroup), "outside"});
   EXPECT_FALSE(server.started());
-  EXPECT_THAT(server.error(),
-              HasSubstr(absl::StrCat("may not give it to group ",
-                                     kSharedGroup)));
+  EXPECT_THAT(server.error(), HasSubstr(absl::StrCat(
+                                  "may not give it to group ", kSharedGroup)));
 }
 
 TEST_F(Admission, ServerOfAnotherUserIsRefusedUnlessAccepted) {

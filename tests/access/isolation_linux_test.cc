@@ -10,10 +10,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/access/users_linux.h"
+#include "transport/link/accept.h"
 #include "transport/link/address.h"
+#include "transport/link/connect.h"
+#include "transport/link/connection.h"
 #include "transport/link/connection_object.h"
 #include "transport/link/entrance.h"
 #include "transport/link/lobby.h"
@@ -290,40 +295,96 @@ TEST_F(Isolation, ConnectionThatIsNotTheServersClientRefuses) {
   EXPECT_TRUE(squatter.Wait().ok());
 }
 
-// Those who may read a name can lock it for reading, and still nobody takes
-// them for its server.
-SHMRPC_TEST_ROLE(reader) {
-  if (!Become(kThirdUser, 0)) return 1;
-  const int fd = open(args.at(0).c_str(), O_RDONLY | O_CLOEXEC);
-  struct flock lock = {};
-  lock.l_type = F_RDLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = 1;  // the creator's byte
-  lock.l_len = 1;
-  struct flock all = lock;
-  all.l_start = 2;
-  all.l_len = 0;
-  const bool locked =
-      fcntl(fd, F_SETLK, &all) == 0 && fcntl(fd, F_SETLK, &lock) != 0;
-  SendLine(locked ? "locked" : "not locked");
+// --- what a connection says of its peer
+
+std::string Describe(const link::Connection& connection) {
+  return absl::StrCat(connection.peer_user(),
+                      connection.peer_trusted() ? " trusted" : " not trusted",
+                      connection.copy_before_parse() ? ", copied" : "");
+}
+
+// Arguments: target. Lines: "ready"; then each client's connection.
+SHMRPC_TEST_ROLE(describing_server) {
+  if (!Become(kServerUser, 0)) return 1;
+  platform::AccessPolicy access;
+  access.mode = 0666;
+  auto lobby = link::Lobby::Create({*link::ParseAddress(args.at(0))}, access);
+  if (!lobby.ok()) return 1;
+  std::vector<link::Acceptor::Accepted> connections;
+  link::Acceptor acceptor(lobby->get(), [&](link::Acceptor::Accepted accepted) {
+    if (accepted.connection == nullptr) return absl::OkStatus();
+    SendLine(Describe(*accepted.connection));
+    connections.push_back(std::move(accepted));
+    return absl::OkStatus();
+  });
+  SendLine("ready");
   std::string line;
   ReceiveLine(&line);
   return 0;
 }
 
-TEST_F(Isolation, ReaderOfAnIdentityChangesNothing) {
+// Arguments: target, user. Line: its connection.
+SHMRPC_TEST_ROLE(describing_client) {
+  if (!Become(static_cast<uid_t>(std::atoi(args.at(1).c_str())), 0)) return 1;
+  auto link = link::Connect(
+      *link::ParseAddress(args.at(0)), platform::kNever, [] {}, nullptr,
+      nullptr, absl::StrCat(kServerUser));
+  SendLine(link.ok() ? Describe(*link->connection) : link.status().ToString());
+  return 0;
+}
+
+TEST_F(Isolation, ConnectionsOfOtherUsersAreMarkedToBeCopied) {
+  const std::string target = "shm:" + UniqueName("access");
+  Subprocess server = SpawnRole("describing_server", {target});
+  ASSERT_EQ(server.ReadLine(), "ready");
+  struct {
+    uid_t user;
+    const char* mark;
+  } const cases[] = {{kServerUser, " trusted"},
+                     {kClientUser, " not trusted, copied"},
+                     {0, " not trusted, copied"}};
+  for (const auto& c : cases) {
+    Subprocess client =
+        SpawnRole("describing_client", {target, absl::StrCat(c.user)});
+    EXPECT_EQ(client.ReadLine(), absl::StrCat(kServerUser, c.mark));
+    EXPECT_EQ(server.ReadLine(), absl::StrCat(c.user, c.mark));
+    EXPECT_TRUE(client.Wait().ok());
+  }
+  server.CloseStdin();
+  EXPECT_TRUE(server.Wait().ok());
+}
+
+// Locks args[0] for reading, all of it, once it is told to.
+SHMRPC_TEST_ROLE(reader) {
+  if (!Become(kThirdUser, 0)) return 1;
+  const int fd = open(args.at(0).c_str(), O_RDONLY | O_CLOEXEC);
+  SendLine("opened");
+  std::string line;
+  ReceiveLine(&line);
+  struct flock lock = {};
+  lock.l_type = F_RDLCK;
+  lock.l_whence = SEEK_SET;
+  SendLine(fcntl(fd, F_SETLK, &lock) == 0 ? "locked" : "not locked");
+  ReceiveLine(&line);
+  return 0;
+}
+
+TEST_F(Isolation, ReaderWhoLocksADeadServersIdentityIsNotItsServer) {
   UserServer server(kServerUser, "666");
   Subprocess reader =
       SpawnRole("reader", {"/dev/shm/shmrpc.srv." + server.name()});
-  EXPECT_EQ(reader.ReadLine(), "locked");
+  ASSERT_EQ(reader.ReadLine(), "opened");
   UserClient client(server.target(), kClientUser, kAcceptServer);
   EXPECT_EQ(client.Do("call 1"), "OK");
-  EXPECT_THAT(client.Do("whois"),
-              HasSubstr(absl::StrCat("pid=", server.pid(), " ")));
-  client.End();
+  server.Kill();
+  reader.WriteLine("lock it");
+  ASSERT_EQ(reader.ReadLine(), "locked");
+  EXPECT_THAT(client.Do("call 1"), HasSubstr("has ended"));
   reader.CloseStdin();
   EXPECT_TRUE(reader.Wait().ok());
-  server.ShutDown();
+  EXPECT_THAT(client.Do("call 1"), HasSubstr("no server is listening"));
+  client.End();
+  ExpectNextServerReclaims();
 }
 
 }  // namespace
