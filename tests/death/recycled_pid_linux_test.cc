@@ -36,6 +36,8 @@ class Heir {
       std::ofstream("/proc/sys/kernel/ns_last_pid") << pid - 1;
       child_ = fork();
       if (child_ == 0) {
+        // It holds no pipe to anybody open.
+        for (int fd = 3; fd < 1024; ++fd) close(fd);
         while (true) pause();
       }
     }
@@ -121,7 +123,7 @@ std::string DeadClient() {
   Heir heir(client.pid());
   if (!heir.took()) return "the pid was not taken";
   kill(static_cast<pid_t>(server.pid()), SIGCONT);
-  ExpectBackTo({fresh.mapped_bytes, 0, 1 << 20, fresh.names}, &server);
+  ExpectBackTo(fresh, &server);
   server.ShutDown();
   return "";
 }
@@ -146,7 +148,7 @@ std::string DeadClientBetweenOfferAndWatch() {
   if (!heir.took()) return "the pid was not taken";
   kill(static_cast<pid_t>(server.pid()), SIGCONT);
   if (!OneCall(target).ok()) return "the server does not work afterwards";
-  ExpectBackTo({fresh.mapped_bytes, 0, 1 << 20, fresh.names}, &server);
+  ExpectBackTo(fresh, &server);
   server.ShutDown();
   return "";
 }
