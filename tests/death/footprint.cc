@@ -40,10 +40,9 @@ bool Await(const There& there) {
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Footprint& footprint) {
-  return out << footprint.mapped_bytes << " bytes mapped, " << footprint.handlers
-             << " handlers, "
-             << footprint.descriptors << " descriptors, names "
-             << absl::StrJoin(footprint.names, " ");
+  return out << footprint.mapped_bytes << " bytes mapped, "
+             << footprint.handlers << " handlers, " << footprint.descriptors
+             << " descriptors, names " << absl::StrJoin(footprint.names, " ");
 }
 
 Footprint FootprintOf(DeathServer* server) {

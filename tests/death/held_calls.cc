@@ -160,7 +160,7 @@ struct HeldCalls::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   bool finishing = false;
-  int arrived_read = 0;  // messages
+  int arrived_read = 0;      // messages
   bool all_arrived = false;  // set before `finishing`
   bool joined = false;
   int64_t ended_ns = 0;

@@ -165,8 +165,7 @@ std::string DeadBeforeTheWatch() {
   if (!heir.took()) return "the pid was not taken";
   if (platform::IsAlive(*id)) return "the heir is taken for the dead";
   const auto watch = platform::DeathWatch::Start(*id, [] {});
-  return absl::IsNotFound(watch.status()) ? ""
-                                          : watch.status().ToString();
+  return absl::IsNotFound(watch.status()) ? "" : watch.status().ToString();
 }
 
 SHMRPC_TEST_ROLE(lives_until_told) {
@@ -209,8 +208,8 @@ SHMRPC_TEST_ROLE(recycled_pids) {
 class RecycledPid : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(RecycledPid, IsNotTakenForTheDead) {
-  Subprocess inside = SpawnRole("in_pid_namespace",
-                                {"proc", "recycled_pids", GetParam()});
+  Subprocess inside =
+      SpawnRole("in_pid_namespace", {"proc", "recycled_pids", GetParam()});
   const std::string line = inside.ReadLine(100).value_or("(nothing)");
   SKIP_IF_FORBIDDEN(line);
   EXPECT_EQ(line, "said: ");
@@ -220,13 +219,11 @@ TEST_P(RecycledPid, IsNotTakenForTheDead) {
   ExpectNextServerReclaims();
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, RecycledPid,
-                         ::testing::Values("DeadServer",
-                                           "DeadServerOfPendingCalls",
-                                           "DeadClient",
-                                           "DeadClientBetweenOfferAndWatch",
-                                           "DeadBeforeTheWatch"),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(
+    Of, RecycledPid,
+    ::testing::Values("DeadServer", "DeadServerOfPendingCalls", "DeadClient",
+                      "DeadClientBetweenOfferAndWatch", "DeadBeforeTheWatch"),
+    [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace testing

@@ -145,8 +145,8 @@ class StorePointKill : public ::testing::Test {
     }
     if (NumberFrom("SHMRPC_TEST_EVERY_POINT", 0) != 0) {
       for (int64_t n = 1, alive = 0; alive < 3 && !HasFailure(); ++n) {
-        alive = OneRound(absl::StrCat("any ", n)).died_at.empty() ? alive + 1
-                                                                  : 0;
+        alive =
+            OneRound(absl::StrCat("any ", n)).died_at.empty() ? alive + 1 : 0;
         if (n % 500 == 0) {
           std::printf("ended at each of the first %lld\n",
                       static_cast<long long>(n));
