@@ -1,4 +1,5 @@
-// Takes away the memory of this process's own connections.
+// Takes away the memory of this process's own connections: truncates the objects
+// (Linux), or makes this process's views of them inaccessible (Windows).
 //
 // Thread rule: any.
 
@@ -8,8 +9,7 @@
 namespace shmrpc {
 namespace testing {
 
-// Linux: truncates them, for both sides. False: there were none, or it cannot
-// be done on this system.
+// False: there were none.
 bool BreakOwnConnections();
 
 }  // namespace testing
