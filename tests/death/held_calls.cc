@@ -91,12 +91,13 @@ struct HeldCalls::Impl {
         *wrong = absl::StrCat("message ", read, " is another");
       }
       ++read;
+      std::lock_guard<std::mutex> lock(mutex);
+      arrived_read = read;
+      changed.notify_all();
       return true;
     };
     if (next()) {
       std::unique_lock<std::mutex> lock(mutex);
-      first_read = true;
-      changed.notify_all();
       changed.wait(lock, [this] { return finishing; });
     }
     while (next()) {
@@ -159,7 +160,7 @@ struct HeldCalls::Impl {
   std::mutex mutex;
   std::condition_variable changed;
   bool finishing = false;
-  bool first_read = false;
+  int arrived_read = 0;      // messages
   bool all_arrived = false;  // set before `finishing`
   bool joined = false;
   int64_t ended_ns = 0;
@@ -177,7 +178,9 @@ HeldCalls::HeldCalls(const std::string& target, const std::string& name)
 }
 
 HeldCalls::~HeldCalls() {
-  if (!impl_->joined) ExpectAlive();
+  if (impl_->joined) return;
+  for (Impl::Call& call : impl_->calls) call.context.TryCancel();
+  impl_->Expect("left", /*cancelled_too=*/true, /*unavailable_too=*/true);
 }
 
 void HeldCalls::AwaitHeld() {
@@ -190,7 +193,7 @@ void HeldCalls::AwaitHeld() {
     for (int kind = 0; kind < kArrived; ++kind) {
       if (!impl_->calls[kind].ended) return false;
     }
-    return impl_->calls[kArrived].ended || impl_->first_read;
+    return impl_->calls[kArrived].ended || impl_->arrived_read > 0;
   });
 }
 
@@ -207,7 +210,13 @@ std::string HeldCalls::ExpectStopped() {
 std::string HeldCalls::ExpectAlive() {
   std::string wrong;
   {
-    std::lock_guard<std::mutex> lock(impl_->mutex);
+    std::unique_lock<std::mutex> lock(impl_->mutex);
+    // What has arrived is read before the cancel, which would drop it.
+    impl_->finishing = true;
+    impl_->changed.notify_all();
+    impl_->changed.wait(lock, [this] {
+      return impl_->calls[kArrived].ended || impl_->arrived_read == kMessages;
+    });
     for (int kind = 0; kind < kKinds; ++kind) {
       const Impl::Call& call = impl_->calls[kind];
       if (!call.ended) continue;

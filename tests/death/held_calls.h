@@ -6,8 +6,8 @@
 //   ... the server is killed ...
 //   std::string wrong = held.ExpectKilled();   // "": as it should be
 //
-// They are a unary call, a stream whose reader waits, one whose writer waits for
-// room, and one with messages that arrived and are read after the end.
+// They are a unary call, a stream whose reader waits, one whose writer waits
+// for room, and one with messages that arrived and are read after the end.
 //
 // Thread rule: one thread. Ownership: ends its calls and threads, whatever
 // happened. Failures: in words, as this runs in processes of no test.

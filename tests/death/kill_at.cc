@@ -58,8 +58,8 @@ void ArmKill(const std::string& where) {
     const std::string name = where.substr(0, space);
     if (!absl::SimpleAtoi(where.substr(space + 1), &at)) std::abort();
     if (name != "any") {
-      victim = static_cast<int>(
-          std::find(kNames, kNames + kCount, name) - kNames);
+      victim =
+          static_cast<int>(std::find(kNames, kNames + kCount, name) - kNames);
       if (victim == kCount) std::abort();
     }
   } else if (where != "none") {

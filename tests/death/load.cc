@@ -26,7 +26,7 @@ struct Ending {
 
 // time_out 0: none.
 Ending OneUnary(Scripted::Stub* stub, size_t size_bytes, uint64_t seed,
-                 std::chrono::milliseconds time_out = {}) {
+                std::chrono::milliseconds time_out = {}) {
   HandlerScript script("load");
   script.Respond(static_cast<int64_t>(size_bytes), seed);
   ClientContext context;
@@ -35,8 +35,7 @@ Ending OneUnary(Scripted::Stub* stub, size_t size_bytes, uint64_t seed,
   Ending ending;
   Item response;
   ending.status = stub->Unary(&context, ItemOf(size_bytes, seed), &response);
-  ending.as_sent =
-      !ending.status.ok() || IsItemOf(response, size_bytes, seed);
+  ending.as_sent = !ending.status.ok() || IsItemOf(response, size_bytes, seed);
   return ending;
 }
 
@@ -104,8 +103,7 @@ struct Load::Impl {
         } else {
           absl::StrAppend(&report.wrong, what, ": ",
                           ending.as_sent ? "" : "other bytes than sent, ",
-                          ended_with, " ", ending.status.error_message(),
-                          "; ");
+                          ended_with, " ", ending.status.error_message(), "; ");
           break;
         }
         changed.notify_all();
@@ -124,7 +122,8 @@ struct Load::Impl {
 
 Load::Load(const std::string& target, uint32_t kinds, uint32_t seed)
     : impl_(std::make_unique<Impl>()) {
-  std::shared_ptr<Scripted::Stub> shared = Scripted::NewStub(NewChannel(target));
+  std::shared_ptr<Scripted::Stub> shared =
+      Scripted::NewStub(NewChannel(target));
   auto random = std::make_shared<std::mt19937>(seed);
   if (kinds & kSmall) {
     impl_->Start("small", [shared, n = uint64_t{0}]() mutable {
@@ -138,7 +137,8 @@ Load::Load(const std::string& target, uint32_t kinds, uint32_t seed)
     });
   }
   if (kinds & kStreams) {
-    std::shared_ptr<Scripted::Stub> stub = Scripted::NewStub(NewChannel(target));
+    std::shared_ptr<Scripted::Stub> stub =
+        Scripted::NewStub(NewChannel(target));
     impl_->Start("stream", [stub, random] {
       return OneStream(stub.get(), random.get());
     });

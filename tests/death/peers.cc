@@ -85,7 +85,8 @@ class ClientPart {
 
 }  // namespace
 
-// Commands: "mapped", "running", "alive"; "stop": with calls in flight. Ends when stdin does.
+// Commands: "mapped", "running", "alive"; "stop": with calls in flight. Ends
+// when stdin does.
 int RunDeathServer(const RoleArgs& args) {
   EchoServiceImpl echo;
   ScriptServiceImpl script;

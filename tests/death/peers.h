@@ -67,11 +67,11 @@ class DeathServer {
 int RunDeathServer(const RoleArgs& args);
 
 struct ClientReport {
-  std::string wrong;      // "": all is well
-  int64_t good = 0;       // calls of the load that were answered
-  int64_t told = 0;       // calls of the load that ended with UNAVAILABLE
-  int64_t late = 0;       // of those with a deadline, that ended at theirs
-  int64_t ended_ns = 0;   // HeldCalls::ended_ns
+  std::string wrong;     // "": all is well
+  int64_t good = 0;      // calls of the load that were answered
+  int64_t told = 0;      // calls of the load that ended with UNAVAILABLE
+  int64_t late = 0;      // of those with a deadline, that ended at theirs
+  int64_t ended_ns = 0;  // HeldCalls::ended_ns
 };
 
 class DeathClient {

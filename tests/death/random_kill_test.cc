@@ -26,7 +26,10 @@ constexpr int kRoundsPerProcess = SHMRPC_DEATH_ROUNDS_PER_PROCESS;
 
 class RandomKill : public ::testing::Test {
  protected:
-  void SetUp() override { StartServer(); }
+  void SetUp() override {
+    StartServer();
+    before_ = FootprintOf(server_.get());
+  }
 
   void StartServer() {
     server_ = std::make_unique<DeathServer>(target_);
@@ -46,19 +49,6 @@ class RandomKill : public ::testing::Test {
     server_->ShutDown();
     ExpectNoNames();
     StartServer();
-  }
-
-  // No connection yet; descriptors: with what a server keeps of its first.
-  void LearnFootprint() {
-    FillUpClients();
-    before_ = FootprintOf(server_.get());
-    clients_[0]->Go(kAllLoads, random_());
-    clients_[0]->AwaitHeld();
-    EXPECT_EQ(clients_[0]->Collect("alive").wrong, "");
-    const Footprint without_descriptors = {before_.mapped_bytes, 0, 1 << 20,
-                                           before_.names};
-    ExpectBackTo(without_descriptors, server_.get());
-    before_.descriptors = DescriptorsOf(server_->pid());
   }
 
   void Begin() {
@@ -130,7 +120,6 @@ class RandomKill : public ::testing::Test {
 TEST_F(RandomKill, SurvivorsGoOnAndNothingIsLost) {
   const uint32_t rounds = NumberFrom("SHMRPC_TEST_ROUNDS", kRounds);
   uint32_t servers = 0;
-  LearnFootprint();
   for (uint32_t round = 0; round < rounds && !HasFailure(); ++round) {
     if (round != 0 && round % kRoundsPerProcess == 0) Renew();
     Watchdog dog(100, "a round of random kills");

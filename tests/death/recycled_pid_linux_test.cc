@@ -36,6 +36,8 @@ class Heir {
       std::ofstream("/proc/sys/kernel/ns_last_pid") << pid - 1;
       child_ = fork();
       if (child_ == 0) {
+        // It holds no pipe to anybody open.
+        for (int fd = 3; fd < 1024; ++fd) close(fd);
         while (true) pause();
       }
     }
@@ -121,7 +123,7 @@ std::string DeadClient() {
   Heir heir(client.pid());
   if (!heir.took()) return "the pid was not taken";
   kill(static_cast<pid_t>(server.pid()), SIGCONT);
-  ExpectBackTo({fresh.mapped_bytes, 0, 1 << 20, fresh.names}, &server);
+  ExpectBackTo(fresh, &server);
   server.ShutDown();
   return "";
 }
@@ -146,7 +148,7 @@ std::string DeadClientBetweenOfferAndWatch() {
   if (!heir.took()) return "the pid was not taken";
   kill(static_cast<pid_t>(server.pid()), SIGCONT);
   if (!OneCall(target).ok()) return "the server does not work afterwards";
-  ExpectBackTo({fresh.mapped_bytes, 0, 1 << 20, fresh.names}, &server);
+  ExpectBackTo(fresh, &server);
   server.ShutDown();
   return "";
 }
@@ -163,8 +165,7 @@ std::string DeadBeforeTheWatch() {
   if (!heir.took()) return "the pid was not taken";
   if (platform::IsAlive(*id)) return "the heir is taken for the dead";
   const auto watch = platform::DeathWatch::Start(*id, [] {});
-  return absl::IsNotFound(watch.status()) ? ""
-                                          : watch.status().ToString();
+  return absl::IsNotFound(watch.status()) ? "" : watch.status().ToString();
 }
 
 SHMRPC_TEST_ROLE(lives_until_told) {
@@ -207,8 +208,8 @@ SHMRPC_TEST_ROLE(recycled_pids) {
 class RecycledPid : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(RecycledPid, IsNotTakenForTheDead) {
-  Subprocess inside = SpawnRole("in_pid_namespace",
-                                {"proc", "recycled_pids", GetParam()});
+  Subprocess inside =
+      SpawnRole("in_pid_namespace", {"proc", "recycled_pids", GetParam()});
   const std::string line = inside.ReadLine(100).value_or("(nothing)");
   SKIP_IF_FORBIDDEN(line);
   EXPECT_EQ(line, "said: ");
@@ -218,13 +219,11 @@ TEST_P(RecycledPid, IsNotTakenForTheDead) {
   ExpectNextServerReclaims();
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, RecycledPid,
-                         ::testing::Values("DeadServer",
-                                           "DeadServerOfPendingCalls",
-                                           "DeadClient",
-                                           "DeadClientBetweenOfferAndWatch",
-                                           "DeadBeforeTheWatch"),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(
+    Of, RecycledPid,
+    ::testing::Values("DeadServer", "DeadServerOfPendingCalls", "DeadClient",
+                      "DeadClientBetweenOfferAndWatch", "DeadBeforeTheWatch"),
+    [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace testing

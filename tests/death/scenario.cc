@@ -5,13 +5,16 @@
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/echo.shmrpc.pb.h"
 #include "shmrpc/named_event.h"
 #include "shmrpc/shared_memory.h"
 #include "shmrpc/shmrpc.h"
+#include "tests/death/break_own.h"
 #include "tests/support/client.h"
 #include "tests/support/script.h"
+#include "tests/trouble/break_connection.h"
 #include "tests/trouble/fake_peer.h"
 #include "transport/memory/layout.h"
 
@@ -38,9 +41,15 @@ class Scenario {
     // Closes the connection, and makes the next.
     Connect();
     UnaryCalls();
-    if (settings_.server_may_die) RefusedOffers();
+    if (settings_.server_may_die) {
+      RefusedOffers();
+      BrokenLobby();
+    }
     if (!settings_.deaf_target.empty()) GivenUpConnect();
-    if (!settings_.object_name.empty()) NamedObjects();
+    if (!settings_.object_name.empty()) {
+      NamedObjects();
+      BrokenConnection();
+    }
     return wrong_;
   }
 
@@ -78,8 +87,8 @@ class Scenario {
       ClientContext context;
       script.AddTo(&context);
       Item response;
-      if (Expect("unary", stub_->Unary(&context, ItemOf(size_bytes, 2),
-                                       &response))) {
+      if (Expect("unary",
+                 stub_->Unary(&context, ItemOf(size_bytes, 2), &response))) {
         Expect("unary", IsItemOf(response, size_bytes, 1));
       }
     }
@@ -200,9 +209,8 @@ class Scenario {
     fake->slots()->slots[memory::kSlotCount - 1].state.store(
         uint64_t{0x7fffffff} << 32 | memory::kSlotClaimed,
         std::memory_order_relaxed);
-    fake->Offer([](memory::ConnectionHeader* header) {
-      header->layout_version += 1;
-    });
+    fake->Offer(
+        [](memory::ConnectionHeader* header) { header->layout_version += 1; });
     auto knocker = FakeClient::Find(settings_.target);
     if (!knocker.ok()) return;
     knocker->Offer(memory::kPage, [](memory::ConnectionHeader* header) {
@@ -214,6 +222,35 @@ class Scenario {
     EchoReply reply;
     Connect();
     Expect("after a refusal", Echo(echo_.get(), request, &reply));
+  }
+
+  // Truncated by somebody: the server makes them good. Where that can be done.
+  void BrokenLobby() {
+    if (!CanBreak(Memory::kIdentity) || !CanBreak(Memory::kSlots)) return;
+    for (const Memory memory : {Memory::kSlots, Memory::kIdentity}) {
+      Break(memory, settings_.target, 0, 0);
+      // Until it is good again or its server has died; at last somebody else
+      // finds what is wrong.
+      for (int i = 0; i < 400; ++i) {
+        const absl::Status found = FakeClient::Find(settings_.target).status();
+        Connect();
+        EchoReply reply;
+        if (Echo(echo_.get(), EchoRequest(), &reply).ok()) break;
+        if (absl::IsNotFound(found)) return;
+        std::this_thread::sleep_for(milliseconds(5));
+      }
+    }
+  }
+
+  // Of this client: its calls end, and it connects again.
+  void BrokenConnection() {
+    if (!BreakOwnConnections()) return;
+    EchoReply reply;
+    const Status status = Echo(echo_.get(), EchoRequest(), &reply);
+    if (!status.ok()) {
+      Expect("broken connection", status, StatusCode::UNAVAILABLE);
+    }
+    Expect("after it", Echo(echo_.get(), EchoRequest(), &reply));
   }
 
   void GivenUpConnect() {

@@ -305,7 +305,7 @@ Status ScriptServiceImpl::Bidi(ServerContext* context,
   return Run(context, ends);
 }
 
-Status ScriptServiceImpl::AwaitReport(ServerContext*,
+Status ScriptServiceImpl::AwaitReport(ServerContext* context,
                                       const ReportRequest* request,
                                       HandlerReport* response) {
   absl::MutexLock lock(&mutex_);
@@ -319,7 +319,11 @@ Status ScriptServiceImpl::AwaitReport(ServerContext*,
     return report.steps_size() > at &&
            report.steps(at).messages() >= request->messages();
   };
-  mutex_.Await(absl::Condition(&reached));
+  // A caller that has died or given up is not waited for.
+  while (!mutex_.AwaitWithTimeout(absl::Condition(&reached),
+                                  absl::Milliseconds(20))) {
+    if (context->IsCancelled()) return Status::CANCELLED;
+  }
   *response = report;
   return Status::OK;
 }

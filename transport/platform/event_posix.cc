@@ -162,7 +162,8 @@ WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
   std::atomic<uint32_t>* const word = event == nullptr ? nullptr : event->word_;
   while (true) {
     // acquire: what the interrupter did before, and what the signaller did.
-    if (impl_->interrupted.exchange(0, std::memory_order_acquire) != 0) {  // not shared
+    // This first word is not shared.
+    if (impl_->interrupted.exchange(0, std::memory_order_acquire) != 0) {
       return WaitResult::kInterrupted;
     }
     if (word != nullptr) {
