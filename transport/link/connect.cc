@@ -311,7 +311,7 @@ absl::StatusOr<ClientLink> Connect(
         return give_up(absl::DataLossError(absl::StrCat(
             address.ToString(),
             ": its accept slots are gone (truncated by some process of this "
-            "user), and it does not make them good")));
+            "user), and it does not make them good; try again")));
       }
     }
     if (!reserved) {
