@@ -5,7 +5,8 @@
 // answer there. Between two users, and in the global scope, what it creates is
 // a knock, and the server makes the connection object (connection_object.h).
 //
-// Failures (all say which server): those of ReadIdentity; UNAVAILABLE if the
+// Failures (all say which server): those of ReadIdentity, ABORTED only after a
+// second in which the server did not make its lobby good; UNAVAILABLE if the
 // server refused or died meanwhile; DEADLINE_EXCEEDED if it did not answer;
 // CANCELLED if a ConnectCancel ended it; RESOURCE_EXHAUSTED if the system has
 // no memory for the connection, or if the server has as many connections as it
