@@ -27,7 +27,8 @@ std::string CurrentUser() { return CurrentUserText(); }
 
 absl::StatusOr<std::string> ParseUser(absl::string_view text) {
   PSID sid = nullptr;
-  if (text.find('\0') != absl::string_view::npos ||
+  // "" would be the null SID to some.
+  if (text.empty() || text.find('\0') != absl::string_view::npos ||
       !ConvertStringSidToSidW(Wide(text).c_str(), &sid)) {
     return absl::InvalidArgumentError(
         absl::StrCat("user \"", absl::CHexEscape(text),
@@ -42,7 +43,9 @@ absl::StatusOr<std::string> ParseUser(absl::string_view text) {
 
 std::string UserName(const std::string& user) {
   PSID sid = nullptr;
-  if (!ConvertStringSidToSidW(Wide(user).c_str(), &sid)) return "";
+  if (user.empty() || !ConvertStringSidToSidW(Wide(user).c_str(), &sid)) {
+    return "";
+  }
   wchar_t name[257] = {};
   wchar_t domain[257] = {};
   DWORD name_units = 257;
