@@ -1,5 +1,6 @@
-// Takes away the memory of this process's own connections: truncates the objects
-// (Linux), or makes this process's views of them inaccessible (Windows).
+// Takes away the memory of this process's own connections: truncates the
+// objects (Linux), or makes this process's views of them inaccessible
+// (Windows).
 //
 // Thread rule: any.
 

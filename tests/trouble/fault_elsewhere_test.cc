@@ -131,8 +131,7 @@ TEST(FaultElsewhere, EndsTheProgramAsWithoutTheLibrary) {
         StatusOf({"none", c.fault, c.handler, "before", "main", "whole", "0"});
     const ExitStatus with =
         StatusOf({server.target(), c.fault, c.handler, c.when, c.where,
-                  c.broken ? "broken" : "whole",
-                  std::to_string(server.pid())});
+                  c.broken ? "broken" : "whole", std::to_string(server.pid())});
     EXPECT_FALSE(alone.ok());
     EXPECT_EQ(with.code, alone.code);
     EXPECT_EQ(with.signal, alone.signal);

@@ -43,7 +43,8 @@ constexpr Situation kSituations[] = {
     Situation::kServerStream, Situation::kBidi,  Situation::kAsleep,
     Situation::kShutdown};
 constexpr const char* kSituationNames[] = {
-    "Idle", "Unary", "ClientStream", "ServerStream", "Bidi", "Asleep", "Shutdown"};
+    "Idle", "Unary",  "ClientStream", "ServerStream",
+    "Bidi", "Asleep", "Shutdown"};
 
 struct Case {
   Memory what;
@@ -81,8 +82,8 @@ SHMRPC_TEST_ROLE(breaker) {
       !absl::SimpleAtoi(args.at(3), &client_pid)) {
     return 1;
   }
-  SendLine(absl::StrCat(Break(kMemories[what], args.at(1), server_pid,
-                              client_pid)));
+  SendLine(
+      absl::StrCat(Break(kMemories[what], args.at(1), server_pid, client_pid)));
   return 0;
 }
 
@@ -101,8 +102,7 @@ SHMRPC_TEST_ROLE(fault_server) {
   for (std::string line; ReceiveLine(&line);) {
     absl::string_view rest = line;
     int what = 0;
-    if (absl::ConsumePrefix(&rest, "break ") &&
-        absl::SimpleAtoi(rest, &what)) {
+    if (absl::ConsumePrefix(&rest, "break ") && absl::SimpleAtoi(rest, &what)) {
       SendLine(absl::StrCat(Break(kMemories[what], args.at(0), 0, 0)));
     } else if (absl::ConsumePrefix(&rest, "open ")) {
       script.Open(std::string(rest));
@@ -214,8 +214,8 @@ class FaultMatrix : public ::testing::TestWithParam<Case> {
   void ExpectServerEndsWell() {
     server_.CloseStdin();
     const ExitStatus status = server_.Wait();
-    EXPECT_TRUE(status.ok()) << "exit code " << status.code << ", signal "
-                             << status.signal;
+    EXPECT_TRUE(status.ok())
+        << "exit code " << status.code << ", signal " << status.signal;
   }
 
   Watchdog dog_{110, "shared memory that is taken away"};

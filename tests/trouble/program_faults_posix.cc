@@ -51,8 +51,9 @@ void FaultLikeAProgram(const std::string& fault) {
     fd = mkstemp(path);
     unlink(path);
   }
-  void* const data = mmap(nullptr, 4096, bus ? PROT_READ | PROT_WRITE : PROT_NONE,
-                          bus ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, fd, 0);
+  void* const data =
+      mmap(nullptr, 4096, bus ? PROT_READ | PROT_WRITE : PROT_NONE,
+           bus ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, fd, 0);
   if (data == MAP_FAILED) abort();
   fault_at.store(static_cast<char*>(data));
   *static_cast<volatile char*>(data) = 1;

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -23,6 +24,9 @@
 namespace shmrpc {
 namespace platform {
 namespace {
+
+// Enough for a full queue, of 16384 events unless the system says otherwise.
+constexpr int kMaxReads = 64;
 
 class Watches {
  public:
@@ -95,21 +99,28 @@ class Watches {
     return false;
   }
 
+  // Each object once, however often it was changed: who changes it all the time
+  // must not keep this thread reading, either. What is left comes after the
+  // watching thread's pause.
   void OnEvents() {
     alignas(inotify_event) char buffer[4096];
-    for (;;) {
+    bool overflow = false;
+    std::set<int> objects;
+    for (int reads = 0; reads < kMaxReads; ++reads) {
       const ssize_t bytes = read(fd_, buffer, sizeof(buffer));
-      if (bytes <= 0) return;
+      if (bytes <= 0) break;
       for (ssize_t at = 0; at < bytes;) {
         const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
         at += static_cast<ssize_t>(sizeof(*event) + event->len);
-        if ((event->mask & IN_Q_OVERFLOW) != 0) {
-          CallAll();
-        } else if ((event->mask & IN_MODIFY) != 0) {
-          Call(event->wd);
-        }
+        overflow |= (event->mask & IN_Q_OVERFLOW) != 0;
+        if ((event->mask & IN_MODIFY) != 0) objects.insert(event->wd);
       }
     }
+    if (overflow) {
+      CallAll();
+      return;
+    }
+    for (const int object : objects) Call(object);
   }
 
   void CallAll() {
