@@ -235,7 +235,8 @@ class Scenario {
         const absl::Status found = FakeClient::Find(settings_.target).status();
         Connect();
         EchoReply reply;
-        if (Echo(echo_.get(), EchoRequest(), &reply).ok()) break;
+        const bool works = Echo(echo_.get(), EchoRequest(), &reply).ok();
+        if (works && found.ok()) break;
         if (absl::IsNotFound(found)) return;
         std::this_thread::sleep_for(milliseconds(5));
       }
