@@ -1,6 +1,7 @@
 // What is read once and then only its copy: the identity of a server, what a
 // client offers in an accept slot, metadata, a status on the wire.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -202,7 +203,9 @@ void FuzzOffer(FuzzInput* input) {
             header->client_clock_ns = platform::MonotonicNowNs();
             Mutate(input, data, sizeof(*header));
             // And what the rings have from the start.
-            Mutate(input, data, std::min<uint64_t>(size_bytes, 8192));
+            Mutate(
+                input, data,
+                std::min<uint64_t>(std::max<uint64_t>(size_bytes, 64), 8192));
             return absl::OkStatus();
           }),
       "an offered object");

@@ -18,8 +18,10 @@ using memory::LobbyIdentity;
 using memory::LobbySlots;
 using platform::NamedMapping;
 
-// How long a dead server's name may stay taken: half a second.
-constexpr int kStaleLooks = 100;
+// How long a dead server's name may stay taken: ten seconds. On Windows any
+// number of clients may be asking for their server all the time, and each holds
+// the name for the moment of its look.
+constexpr int kStaleLooks = 2000;
 constexpr int64_t kStaleLookNs = 5 * 1000 * 1000;
 
 // "greeter_server (pid 1234)"
@@ -185,8 +187,9 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
         address.ToString(), ": its object has only ", mapping->size_bytes(),
         " bytes: it was truncated, or is not a shmrpc server; try again"));
   }
-  auto view =
-      mapping->Map(0, mapping->size_bytes(), platform::Access::kReadOnly);
+  auto view = mapping->Map(
+      0, std::min<uint64_t>(mapping->size_bytes(), sizeof(LobbyIdentity)),
+      platform::Access::kReadOnly);
   if (!view.ok()) return view.status();
   alignas(LobbyIdentity) uint8_t bytes[sizeof(LobbyIdentity)] = {};
   const bool whole = view->size_bytes() >= sizeof(LobbyIdentity);
@@ -243,6 +246,10 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
   copy.same_user = owner.is_self;
 
   const auto witness = mapping->CreatorPid();
+  *view = platform::View();
+  // Let go of as early as can be: where this look holds the name, a server that
+  // is about to take the place of a dead one waits for it.
+  if (!NamedMapping::GuestsMayStay()) *mapping = NamedMapping();
   if (witness && *witness != copy.process.pid) {
     return absl::FailedPreconditionError(absl::StrCat(
         address.ToString(), ": its server (pid ", copy.process.pid,
@@ -255,7 +262,7 @@ absl::StatusOr<ServerIdentity> ReadIdentity(const Address& address,
         absl::StrCat(address.ToString(), ": its server (pid ", copy.process.pid,
                      ") has ended; start it again"));
   }
-  if (read_from != nullptr) *read_from = *std::move(mapping);
+  if (read_from != nullptr && *mapping) *read_from = *std::move(mapping);
   return copy;
 }
 
