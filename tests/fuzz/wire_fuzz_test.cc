@@ -125,6 +125,7 @@ void FuzzIdentity(FuzzInput* input) {
   const auto read = link::ReadIdentity(address);
   FuzzCheck(read.ok() || absl::IsDataLoss(read.status()) ||
                 absl::IsNotFound(read.status()) ||
+                absl::IsAborted(read.status()) ||
                 absl::IsFailedPrecondition(read.status()),
             read.status().ToString());
   if (read.ok()) {
