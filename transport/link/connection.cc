@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/link/doorbell.h"
+#include "transport/platform/clock.h"
 #include "transport/platform/cpu.h"
 #include "transport/platform/fork.h"
 #include "transport/platform/guard.h"
@@ -65,9 +66,8 @@ struct Connection::Record {
 
 namespace {
 
-// Rings that RingPeer loses before it gives up. Its caller comes after 1, 10,
-// 100 ms and a second.
-constexpr int kMaxLostRings = 4;
+// For how long RingPeer finds no word to ring before it gives up.
+constexpr int64_t kLostRingPatienceNs = 1000 * 1000 * 1000;
 
 void WriteNothing(uint8_t*) {}
 
@@ -600,10 +600,13 @@ bool Connection::Ring() {
 
 void Connection::RingPeer() {
   if (Ring()) {
-    lost_rings_ = 0;
+    ring_lost_since_ns_ = 0;
     return;
   }
-  if (parts_.restore_peer_event != nullptr && ++lost_rings_ < kMaxLostRings) {
+  const int64_t now_ns = platform::MonotonicNowNs();
+  if (ring_lost_since_ns_ == 0) ring_lost_since_ns_ = now_ns;
+  if (parts_.restore_peer_event != nullptr &&
+      now_ns - ring_lost_since_ns_ < kLostRingPatienceNs) {
     return;
   }
   Fail(absl::DataLossError(

@@ -146,8 +146,8 @@ class Connection {
   absl::Status status() const;
 
   // Rings the peer whatever its mark says: for a look-again after a time-out.
-  // Breaks the connection if the word to ring is gone and has not come back
-  // after a few of those: nobody would ever hear. One thread at a time.
+  // Breaks the connection if the word to ring is gone and has not come back for
+  // a second: nobody would ever hear. By the leading thread.
   void RingPeer();
 
   // Frames that are not in the ring yet, and blocks the peer has yet to give
@@ -221,8 +221,9 @@ class Connection {
   // 0 if and only if there is none. Written under send_mutex_.
   std::atomic<uint64_t> backlog_bytes_{0};
 
-  int lost_rings_ = 0;             // in a row, of RingPeer
-  memory::RingConsumer consumer_;  // the leading thread's
+  // The leading thread's, both.
+  int64_t ring_lost_since_ns_ = 0;  // RingPeer's; 0: the last one was not lost
+  memory::RingConsumer consumer_;
   memory::ArenaSender arena_sender_;
   memory::ArenaReceiver arena_receiver_;
 
