@@ -117,6 +117,9 @@ class Run:
         argv.append("--test_tag_filters=" + ",".join(tags))
         if points or config in SANITIZERS:
             argv.append("--build_tests_only")
+        if config in SANITIZERS:
+            # Of tests/death, which takes several times as long there.
+            argv.append("--test_env=SHMRPC_TEST_ROUNDS=200")
         if self.options.ci:
             argv.append("--nocache_test_results")
         if not sys.stdout.isatty():

@@ -568,10 +568,15 @@ void Connection::CloseWithoutView() {
 }
 
 void Connection::Fail(absl::Status reason) {
-  absl::MutexLock lock(&status_mutex_);
-  if (broken_.load(std::memory_order_relaxed)) return;
-  status_ = std::move(reason);
-  broken_.store(true, std::memory_order_release);  // pairs with broken()
+  {
+    absl::MutexLock lock(&status_mutex_);
+    if (broken_.load(std::memory_order_relaxed)) return;
+    status_ = std::move(reason);
+    broken_.store(true, std::memory_order_release);  // pairs with broken()
+  }
+  // The peer is told at once: it may be waiting for what never comes, and this
+  // side may keep the broken connection for long.
+  Close();
 }
 
 void Connection::FailPoisoned() {

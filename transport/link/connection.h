@@ -137,7 +137,7 @@ class Connection {
   bool copy_before_parse() const { return parts_.copy_before_parse; }
   void CopyBeforeParse() { parts_.copy_before_parse = true; }
 
-  // Breaks the connection on this side. The first reason is kept.
+  // Breaks the connection on this side, and closes it. The first reason is kept.
   void Fail(absl::Status reason);
   bool broken() const {
     // Acquire: whoever sees true may read status_, written before.

@@ -338,7 +338,12 @@ bool Poller::Execute(Leading* leading, std::unique_ptr<ServerCall> call) {
     // Others of whom something came since the sleep do not ring either.
     bool others_awake = false;
     for (const auto& p : polled_) {
-      others_awake |= !p->parked && &p->connection->link() != link;
+      if (others_awake) break;
+      if (&p->connection->link() == link) continue;
+      // Nor do those that rang together with this one: who sends takes the mark
+      // down, who closes rings whatever the mark says.
+      others_awake = !p->parked || !p->connection->link().MarkIsUp() ||
+                     p->connection->Ended();
     }
     if (others_awake || link->HasRecord()) threads_.StartTicking();
   }
