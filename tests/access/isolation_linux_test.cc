@@ -326,9 +326,9 @@ SHMRPC_TEST_ROLE(describing_server) {
 // Arguments: target, user. Line: its connection.
 SHMRPC_TEST_ROLE(describing_client) {
   if (!Become(static_cast<uid_t>(std::atoi(args.at(1).c_str())), 0)) return 1;
-  auto link = link::Connect(
-      *link::ParseAddress(args.at(0)), platform::kNever, [] {}, nullptr,
-      nullptr, absl::StrCat(kServerUser));
+  link::ConnectOptions options;
+  options.server_user = absl::StrCat(kServerUser);
+  auto link = link::Connect(*link::ParseAddress(args.at(0)), options);
   SendLine(link.ok() ? Describe(*link->connection) : link.status().ToString());
   return 0;
 }

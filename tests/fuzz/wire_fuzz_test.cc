@@ -233,7 +233,7 @@ void FuzzOffer(FuzzInput* input) {
     for (memory::AcceptSlot& s : slots->slots) {
       s.state.store(memory::kSlotFree, std::memory_order_relaxed);
     }
-    Must(link::Connect(victim->address(), platform::kNever, [] {}),
+    Must(link::Connect(victim->address()),
          "an honest client beside the hostile one");
   }
 }

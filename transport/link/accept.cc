@@ -66,9 +66,13 @@ Verdict Judge(const ConnectionClaims& claims, const ConnectionObject& object) {
 }
 
 // A seat, or the verdict that there is none.
-Verdict Seat(ClientQuotas* quotas, const platform::ProcessId& client,
-             uint64_t size_bytes, std::unique_ptr<ClientQuotas::Seat>* seat) {
-  ClientQuotas::Admitted admitted = quotas->Admit(client, size_bytes);
+Verdict Seat(ClientQuotas* quotas, const ConnectionClaims& claims,
+             const ConnectionObject& offered,
+             std::unique_ptr<ClientQuotas::Seat>* seat) {
+  ClientQuotas::Admitted admitted = quotas->Admit(
+      claims.client, claims.IsKnock()
+                         ? memory::ConnectionSizeBytes(memory::kRingSizeBytes)
+                         : offered.view.size_bytes());
   *seat = std::move(admitted.seat);
   if (*seat != nullptr) return {};
   return {admitted.refusal,
@@ -81,14 +85,35 @@ Verdict Seat(ClientQuotas* quotas, const platform::ProcessId& client,
           admitted.limit, admitted.log};
 }
 
-// The connection for a client that knocked: open to its user, and to nobody
-// else but this process's.
-absl::StatusOr<ConnectionObject> MakeConnection(
-    platform::Scope scope, const Nonce& nonce,
-    const platform::ProcessId& client, const platform::AccessPolicy& access) {
+// What the client's user may open: its connection, and nothing else.
+platform::AccessPolicy AccessFor(const platform::ObjectOwner& client_user) {
+  platform::AccessPolicy access;
+  if (!client_user.is_self) access.user = client_user.user;
+  return access;
+}
+
+// The connection for a client that knocked.
+struct Made {
+  Nonce nonce;
+  ConnectionObject object;
+};
+
+Verdict Make(platform::Scope scope, const platform::ProcessId& client,
+             const platform::ObjectOwner& client_user,
+             std::unique_ptr<Made>* made) {
+  const Nonce nonce = Nonce::Random();
   ConnectionShape shape;
   shape.client = client;
-  return CreateConnectionObject(ConnectionName(scope, nonce), shape, access);
+  auto object = CreateConnectionObject(ConnectionName(scope, nonce), shape,
+                                       AccessFor(client_user));
+  if (!object.ok()) {
+    return {absl::IsResourceExhausted(object.status())
+                ? memory::kRefusedNoMemory
+                : memory::kRefusedNotMade,
+            std::string(object.status().message())};
+  }
+  *made = std::make_unique<Made>(Made{nonce, *std::move(object)});
+  return {};
 }
 
 void Refuse(ConnectionObject* offered, const Verdict& verdict) {
@@ -105,6 +130,65 @@ void Refuse(ConnectionObject* offered, const Verdict& verdict) {
     SHMRPC_STORE_POINT("hello.refused");
   });
   offered->client_event.Signal();
+}
+
+// Tells the client that it is accepted, and where: in what it offered itself,
+// or in `made`. False: one that knocked has given up.
+bool Welcome(ConnectionObject* offered, const Made* made, int64_t now_ns) {
+  memory::ConnectionPage* const page = offered->page();
+  bool gave_up = false;
+  Guarded(offered->view, [&] {
+    if (made != nullptr) {
+      page->hello.connection_nonce[0] = made->nonce.high;
+      SHMRPC_STORE_POINT("hello.connection nonce high");
+      page->hello.connection_nonce[1] = made->nonce.low;
+      SHMRPC_STORE_POINT("hello.connection nonce low");
+    }
+    page->hello.server_clock_ns = now_ns;
+    SHMRPC_STORE_POINT("hello.clock");
+    // SYNC(hello): release pairs with the client's acquire.
+    page->hello.state.store(memory::kHelloAccepted, std::memory_order_release);
+    SHMRPC_STORE_POINT("hello.accepted");
+    // Relaxed: one that gives up a moment later is dropped when the next client
+    // comes (HeldByClient).
+    gave_up = made != nullptr && page->side[memory::kClientSide].closed.load(
+                                     std::memory_order_relaxed) != 0;
+  });
+  offered->client_event.Signal();
+  return !gave_up;
+}
+
+// `made`, `seat`: may be null.
+Connection::Parts PartsOf(ConnectionObject offered, Made* made,
+                          const ConnectionClaims& claims,
+                          const ClientQuotas::Seat* seat) {
+  Connection::Parts parts;
+  // A private copy: the object is given away below.
+  const platform::ObjectOwner owner = offered.mapping.owner();
+  if (made != nullptr) parts.witness = std::move(offered.mapping);
+  ConnectionObject& object = made != nullptr ? made->object : offered;
+  parts.name = object.name;
+  parts.mapping = std::move(object.mapping);
+  parts.view = std::move(object.view);
+  parts.ring_size_bytes =
+      made != nullptr ? memory::kRingSizeBytes : claims.ring_size_bytes;
+  parts.segment_access = AccessFor(owner);
+  parts.peer = claims.client;
+  parts.peer_user = owner.user;
+  parts.same_user = owner.is_self;
+  if (seat != nullptr) parts.memory_account = seat->memory_account();
+  parts.peer_event = std::move(object.client_event);
+  return parts;
+}
+
+// The header is at most as old as the connect's time-out, and never from the
+// future: anything else is another clock. Clamped first: it is whatever the
+// client wrote, and the difference must not overflow.
+int64_t ClockOffsetNs(const ConnectionClaims& claims, int64_t now_ns) {
+  const int64_t client_now_ns =
+      std::min(std::max(claims.client_clock_ns, -kCenturyNs), kCenturyNs);
+  const int64_t age_ns = now_ns - client_now_ns;
+  return age_ns < 0 || age_ns > 60 * kSecondNs ? age_ns : 0;
 }
 
 }  // namespace
@@ -222,33 +306,16 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     return;
   }
 
+  std::unique_ptr<ClientQuotas::Seat> seat;
+  std::unique_ptr<Made> made;  // if it is a knock
   Verdict verdict = Judge(claims, *offered);
   const int64_t now_ns = platform::MonotonicNowNs();
-  // A private copy: the object is given away below.
-  const platform::ObjectOwner owner = offered->mapping.owner();
-  platform::AccessPolicy access;
-  if (!owner.is_self) access.user = owner.user;
-  ConnectionObject made;
-  const Nonce made_nonce = Nonce::Random();
-  const bool knock = claims.IsKnock();
-  std::unique_ptr<ClientQuotas::Seat> seat;
   if (verdict.refusal == memory::kRefusedNone && quotas_ != nullptr) {
-    verdict = Seat(quotas_, claims.client,
-                   knock ? memory::ConnectionSizeBytes(memory::kRingSizeBytes)
-                         : offered->view.size_bytes(),
-                   &seat);
+    verdict = Seat(quotas_, claims, *offered, &seat);
   }
-  if (verdict.refusal == memory::kRefusedNone && knock) {
-    auto result = MakeConnection(lobby_->slots_scope(), made_nonce,
-                                 claims.client, access);
-    if (result.ok()) {
-      made = *std::move(result);
-    } else {
-      verdict = {absl::IsResourceExhausted(result.status())
-                     ? memory::kRefusedNoMemory
-                     : memory::kRefusedNotMade,
-                 std::string(result.status().message())};
-    }
+  if (verdict.refusal == memory::kRefusedNone && claims.IsKnock()) {
+    verdict = Make(lobby_->slots_scope(), claims.client,
+                   offered->mapping.owner(), &made);
   }
   if (verdict.refusal != memory::kRefusedNone) {
     if (verdict.log) {
@@ -261,58 +328,16 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
 
   // Says "accepted" before the connection is handed over: from then on it may
   // be gone any time. The client can do no more than fill its ring.
-  memory::ConnectionPage* const page = offered->page();
-  bool gave_up = false;
-  Guarded(offered->view, [&] {
-    if (knock) {
-      page->hello.connection_nonce[0] = made_nonce.high;
-      SHMRPC_STORE_POINT("hello.connection nonce high");
-      page->hello.connection_nonce[1] = made_nonce.low;
-      SHMRPC_STORE_POINT("hello.connection nonce low");
-    }
-    page->hello.server_clock_ns = now_ns;
-    SHMRPC_STORE_POINT("hello.clock");
-    // SYNC(hello): release pairs with the client's acquire.
-    page->hello.state.store(memory::kHelloAccepted, std::memory_order_release);
-    SHMRPC_STORE_POINT("hello.accepted");
-    // Relaxed: one that gives up a moment later is dropped when the next client
-    // comes (HeldByClient).
-    gave_up = knock && page->side[memory::kClientSide].closed.load(
-                           std::memory_order_relaxed) != 0;
-  });
-  offered->client_event.Signal();
+  const bool gave_up = !Welcome(&*offered, made.get(), now_ns);
   offered->mapping.Unlink();
   std::move(free_name).Cancel();
   if (gave_up) return;
-  platform::NamedMapping witness;
-  if (knock) witness = std::move(offered->mapping);
-  ConnectionObject& object = knock ? made : *offered;
-  Connection::Parts parts{
-      object.name,
-      std::move(object.mapping),
-      std::move(object.view),
-      knock ? memory::kRingSizeBytes : claims.ring_size_bytes,
-      std::move(object.client_event),
-      nullptr,
-      claims.client,
-      std::move(access),
-      seat != nullptr ? seat->memory_account() : nullptr,
-      nullptr,
-      /*copy_before_parse=*/!owner.is_self,
-      owner.user,
-      owner.is_self,
-      std::move(witness)};
   Accepted accepted;
+  accepted.clock_offset_ns = ClockOffsetNs(claims, now_ns);
+  accepted.connection = std::make_unique<Connection>(
+      memory::kServerSide,
+      PartsOf(*std::move(offered), made.get(), claims, seat.get()));
   accepted.seat = std::move(seat);
-  accepted.connection =
-      std::make_unique<Connection>(memory::kServerSide, std::move(parts));
-  // The header is at most as old as the connect's time-out, and never from the
-  // future: anything else is another clock. Clamped first: it is whatever the
-  // client wrote, and the difference must not overflow.
-  const int64_t client_now_ns =
-      std::min(std::max(claims.client_clock_ns, -kCenturyNs), kCenturyNs);
-  const int64_t age_ns = now_ns - client_now_ns;
-  if (age_ns < 0 || age_ns > 60 * kSecondNs) accepted.clock_offset_ns = age_ns;
   const absl::Status taken = on_accepted_(std::move(accepted));
   if (!taken.ok()) {
     // The connection was dropped, which tells the client.

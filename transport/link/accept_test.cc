@@ -101,7 +101,7 @@ class FakeClient : public ::testing::Test {
 
   // The acceptor lives and takes an honest client.
   void ExpectStillServing() {
-    auto honest = link::Connect(address_, platform::kNever, [] {});
+    auto honest = link::Connect(address_);
     EXPECT_TRUE(honest.ok()) << honest.status();
     was_accepted_.get_future().wait();
   }

@@ -222,14 +222,14 @@ absl::StatusOr<ConnectionObject> OpenMade(const Address& address,
 
 }  // namespace
 
-absl::StatusOr<ClientLink> Connect(
-    const Address& address, int64_t deadline_ns,
-    std::function<void()> on_server_death,
-    std::shared_ptr<ConnectCancel> cancel,
-    std::shared_ptr<memory::MemoryAccount> memory_account,
-    const std::string& server_user) {
-  if (cancel == nullptr) cancel = std::make_shared<ConnectCancel>();
-  auto found = FindSoon(address, server_user, deadline_ns, cancel.get());
+absl::StatusOr<ClientLink> Connect(const Address& address,
+                                   ConnectOptions options) {
+  const int64_t deadline_ns = options.deadline_ns;
+  auto death = std::make_shared<ServerDeath>();
+  death->cancel = options.cancel != nullptr ? std::move(options.cancel)
+                                            : std::make_shared<ConnectCancel>();
+  auto found =
+      FindSoon(address, options.server_user, deadline_ns, death->cancel.get());
   if (!found.ok()) return found.status();
   const Entrance::Ptr entrance = *std::move(found);
   const ServerIdentity& server = entrance->server();
@@ -253,14 +253,13 @@ absl::StatusOr<ClientLink> Connect(
   const View& view = offered->view;
   ConnectionPage* const page = offered->page();
 
-  auto death = std::make_shared<ServerDeath>();
-  death->cancel = std::move(cancel);
-  auto watch =
-      platform::DeathWatch::Start(server.process, [death, on_server_death] {
+  auto watch = platform::DeathWatch::Start(
+      server.process,
+      [death, on_server_death = std::move(options.on_server_death)] {
         // Relaxed: Interrupt and the wait it ends order it.
         death->dead.store(true, std::memory_order_relaxed);  // not shared
         death->cancel->waiter()->Interrupt();
-        on_server_death();
+        if (on_server_death != nullptr) on_server_death();
       });
   if (absl::IsNotFound(watch.status())) return Gone(address);
   if (!watch.ok()) return watch.status();
@@ -366,20 +365,20 @@ absl::StatusOr<ClientLink> Connect(
   ClientLink link;
   link.own_event = std::move(object.client_event);
   link.watch = *std::move(watch);
-  Connection::Parts parts{object.name,
-                          std::move(object.mapping),
-                          std::move(object.view),
-                          ring_size_bytes,
-                          *std::move(poller_event),
-                          entrance,
-                          server.process,
-                          SegmentAccess(server),
-                          std::move(memory_account),
-                          [entrance] { return entrance->Restore(); },
-                          /*copy_before_parse=*/!server.same_user,
-                          server.user,
-                          server.same_user,
-                          std::move(witness)};
+  Connection::Parts parts;
+  parts.name = object.name;
+  parts.mapping = std::move(object.mapping);
+  parts.view = std::move(object.view);
+  parts.ring_size_bytes = ring_size_bytes;
+  parts.segment_access = SegmentAccess(server);
+  parts.witness = std::move(witness);
+  parts.peer = server.process;
+  parts.peer_user = server.user;
+  parts.same_user = server.same_user;
+  parts.memory_account = std::move(options.memory_account);
+  parts.peer_event = *std::move(poller_event);
+  parts.peer_event_owner = entrance;
+  parts.restore_peer_event = [entrance] { return entrance->Restore(); };
   link.connection =
       std::make_unique<Connection>(memory::kClientSide, std::move(parts));
   return link;

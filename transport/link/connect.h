@@ -59,17 +59,22 @@ class ConnectCancel {
   platform::Waiter waiter_;
 };
 
-// `memory_account`: what may be held for the server; null: no limit.
-// `on_server_death` is called at most once, on the watching thread, when the
-// server process ends; possibly before Connect returns. `cancel`, if not null,
-// serves this Connect only. `server_user`: whose server is accepted besides
-// this process's user's and root's (ReadIdentity).
-absl::StatusOr<ClientLink> Connect(
-    const Address& address, int64_t deadline_ns,
-    std::function<void()> on_server_death,
-    std::shared_ptr<ConnectCancel> cancel = nullptr,
-    std::shared_ptr<memory::MemoryAccount> memory_account = nullptr,
-    const std::string& server_user = "");
+struct ConnectOptions {
+  int64_t deadline_ns = platform::kNever;
+  // If not null: called at most once, on the watching thread, when the server
+  // process ends; possibly before Connect returns.
+  std::function<void()> on_server_death;
+  // If not null: ends this Connect, and serves no other.
+  std::shared_ptr<ConnectCancel> cancel;
+  // What may be held for the server; null: no limit.
+  std::shared_ptr<memory::MemoryAccount> memory_account;
+  // Whose server is accepted besides this process's user's and root's
+  // (ReadIdentity).
+  std::string server_user;
+};
+
+absl::StatusOr<ClientLink> Connect(const Address& address,
+                                   ConnectOptions options = {});
 
 // True if the server behind an established connection no longer holds its name
 // although its process lives: it was replaced by exec, or shut down without a

@@ -68,7 +68,9 @@ class Handshake : public ::testing::Test {
   }
 
   absl::StatusOr<ClientLink> Connect(int64_t deadline_ns = platform::kNever) {
-    return link::Connect(address_, deadline_ns, [] {});
+    ConnectOptions options;
+    options.deadline_ns = deadline_ns;
+    return link::Connect(address_, std::move(options));
   }
 
   AcceptSlot& slot(int index) { return lobby_->slots()->slots[index]; }
@@ -183,10 +185,11 @@ TEST_F(Handshake, SilentServerIsDeadlineExceededAndTheOfferIsTakenBack) {
 }
 
 TEST_F(Handshake, CancelEndsItAndTheOfferIsTakenBack) {
-  auto cancel = std::make_shared<ConnectCancel>();
+  const auto cancel = std::make_shared<ConnectCancel>();
+  ConnectOptions options;
+  options.cancel = cancel;
   std::thread client([&] {
-    const auto link = link::Connect(
-        address_, platform::kNever, [] {}, cancel);
+    const auto link = link::Connect(address_, options);
     EXPECT_EQ(link.status().code(), absl::StatusCode::kCancelled);
     EXPECT_THAT(std::string(link.status().message()),
                 HasSubstr(address_.ToString()));
@@ -198,10 +201,10 @@ TEST_F(Handshake, CancelEndsItAndTheOfferIsTakenBack) {
 }
 
 TEST_F(Handshake, CancelBeforeItBeginsEndsIt) {
-  auto cancel = std::make_shared<ConnectCancel>();
-  cancel->Cancel();
-  const auto link = link::Connect(
-      address_, platform::kNever, [] {}, cancel);
+  ConnectOptions options;
+  options.cancel = std::make_shared<ConnectCancel>();
+  options.cancel->Cancel();
+  const auto link = link::Connect(address_, options);
   EXPECT_EQ(link.status().code(), absl::StatusCode::kCancelled);
 }
 

@@ -1,3 +1,6 @@
+// Connection: sending. Taking frames: connection_receive.cc; how it ends:
+// connection_end.cc.
+
 #include "transport/link/connection.h"
 
 #include <algorithm>
@@ -6,8 +9,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/link/doorbell.h"
-#include "transport/platform/clock.h"
-#include "transport/platform/cpu.h"
 #include "transport/platform/fork.h"
 #include "transport/platform/guard.h"
 #include "transport/platform/store_point.h"
@@ -66,9 +67,6 @@ struct Connection::Record {
 
 namespace {
 
-// For how long RingPeer finds no word to ring before it gives up.
-constexpr int64_t kLostRingPatienceNs = 1000 * 1000 * 1000;
-
 void WriteNothing(uint8_t*) {}
 
 RingProducer MakeProducer(ConnectionPage* page, memory::Side side,
@@ -106,7 +104,8 @@ Connection::Connection(memory::Side side, Parts parts)
       arena_sender_(parts_.name, side_, parts_.segment_access,
                     parts_.memory_account),
       arena_receiver_(parts_.name, peer_side_, parts_.memory_account,
-                      parts_.same_user ? "" : parts_.peer_user) {}
+                      parts_.same_user ? "" : parts_.peer_user),
+      copy_before_parse_(!parts_.same_user) {}
 
 Connection::~Connection() { Close(); }
 
@@ -197,28 +196,6 @@ void Connection::AnnounceDropped() {
   if (!arena_sender_.HasAnnouncements()) return;
   absl::MutexLock lock(&send_mutex_);
   Announce(nullptr);
-}
-
-absl::Status Connection::TakeSegmentFrame(const FrameFields& fields,
-                                          const SegmentInfo& segment) {
-  absl::Status done;
-  switch (fields.kind) {
-    case memory::kFrameSegment: {
-      done = arena_receiver_.AddSegment(fields.aux, segment.size_bytes);
-      if (!absl::IsResourceExhausted(done)) return done;
-      OutgoingFrame refuse;
-      refuse.kind = memory::kFrameRefuse;
-      refuse.aux = fields.aux;
-      Send(refuse).IgnoreError();  // broken: nobody is left to tell
-      return absl::OkStatus();
-    }
-    case memory::kFrameDrop:
-      return arena_receiver_.DropSegment(fields.aux);
-    default:
-      done = arena_sender_.Refused(fields.aux);
-      AnnounceDropped();
-      return done;
-  }
 }
 
 bool Connection::PushOrKeep(const Record& record, bool* rang) {
@@ -313,312 +290,6 @@ void Connection::FlushLocked() {
     backlog_bytes_.fetch_sub(bytes.size(), std::memory_order_relaxed);
     backlog_.pop_front();
   }
-}
-
-bool Connection::HasRecord() {
-  uint64_t word = 0;
-  if (!Guarded(parts_.view, [&] { word = consumer_.Peek(); })) {
-    FailPoisoned();
-    return false;
-  }
-  return word != 0 && !broken();
-}
-
-bool Connection::HasNews() {
-  bool news = false;
-  if (!Guarded(parts_.view, [&] {
-        // Relaxed: whoever leads looks again.
-        news = consumer_.Peek() != 0 || page_->side[peer_side_].closed.load(
-                                            std::memory_order_relaxed) != 0;
-      })) {
-    FailPoisoned();
-    return true;
-  }
-  return news;
-}
-
-bool Connection::Poll(int polls) {
-  bool found = false;
-  if (!Guarded(parts_.view, [&] {
-        for (int i = 0; i < polls && !found; ++i) {
-          found = consumer_.Peek() != 0;
-          if (!found) platform::CpuRelax();
-        }
-      })) {
-    FailPoisoned();
-    return false;
-  }
-  return found;
-}
-
-bool Connection::Next(Frame* frame, int polls) {
-  FrameFields& fields = frame->fields;
-  for (;;) {
-    if (broken()) return false;
-    if (consumer_.ShouldGiveBack()) GiveBackSpace();
-    enum { kNone, kPad, kRecord, kMisfit } found = kNone;
-    BlockRef ref{};
-    SegmentInfo segment{};
-    uint64_t space_bytes = 0;
-    const bool alive = Guarded(parts_.view, [&] {
-      uint64_t word = consumer_.Peek();
-      for (int i = 0; word == 0; ++i) {
-        if (i == polls) return;
-        platform::CpuRelax();
-        word = consumer_.Peek();
-      }
-      fields.record_bytes = memory::RecordSize(word);
-      // The next line comes from the peer's cache, too: meanwhile the header.
-      if (fields.record_bytes > memory::kCacheLine) {
-        platform::Prefetch(consumer_.data() + memory::kCacheLine);
-      }
-      fields.kind = memory::RecordKind(word);
-      fields.flags = memory::RecordFlags(word);
-      const bool pad = fields.kind == memory::kFramePad;
-      space_bytes =
-          pad ? fields.record_bytes : memory::SpaceBytes(fields.record_bytes);
-      if (!consumer_.FitsRecord(space_bytes, fields.kind) ||
-          fields.record_bytes < sizeof(FrameHeader)) {
-        found = kMisfit;
-        return;
-      }
-      if (pad) {
-        found = kPad;
-        return;
-      }
-      const uint8_t* record = consumer_.data();
-      const FrameHeader* header = reinterpret_cast<const FrameHeader*>(record);
-      fields.call_id = header->call_id;
-      fields.aux = header->aux;
-      fields.deadline_ns = header->deadline_ns;
-      fields.metadata_bytes = header->metadata_bytes;
-      fields.returned_block = header->returned_block;
-      frame->message = record + memory::BodyOffset(fields.record_bytes);
-      // Where ValidateFrame wants more body than there is, they stay empty.
-      const uint64_t body = fields.record_bytes - sizeof(FrameHeader);
-      if ((fields.flags & memory::kFlagBlock) != 0 && body >= sizeof(ref)) {
-        memcpy(&ref, frame->message, sizeof(ref));
-      }
-      if (fields.kind == memory::kFrameSegment && body >= sizeof(segment)) {
-        memcpy(&segment, frame->message, sizeof(segment));
-      }
-      found = kRecord;
-    });
-    if (!alive) {
-      FailPoisoned();
-      return false;
-    }
-    if (found == kNone) return false;
-    if (found == kMisfit) {
-      Fail(absl::DataLossError(
-          absl::StrCat("connection ", parts_.name.name, ": a record of ",
-                       fields.record_bytes, " bytes, kind ", fields.kind,
-                       ", cannot stand where it stands")));
-      return false;
-    }
-    consumer_.Advance(space_bytes);
-    if (found == kPad) continue;
-    absl::Status valid = ValidateFrame(fields, peer_side_);
-    if (!valid.ok()) {
-      Fail(absl::DataLossError(absl::StrCat("connection ", parts_.name.name,
-                                            ": ", valid.message())));
-      return false;
-    }
-    if (Interpret(ref, segment, frame)) return true;
-  }
-}
-
-bool Connection::Interpret(const BlockRef& ref, const SegmentInfo& segment,
-                           Frame* frame) {
-  const FrameFields& fields = frame->fields;
-  if (fields.returned_block != 0) {
-    absl::Status returned = arena_sender_.Return(fields.returned_block - 1);
-    if (!returned.ok()) {
-      Fail(std::move(returned));
-      return false;
-    }
-    AnnounceDropped();
-  }
-  if (fields.kind == memory::kFrameReturn) return false;
-  if (fields.kind == memory::kFrameSegment ||
-      fields.kind == memory::kFrameRefuse ||
-      fields.kind == memory::kFrameDrop) {
-    absl::Status done = TakeSegmentFrame(fields, segment);
-    if (!done.ok()) Fail(std::move(done));
-    return false;
-  }
-  uint64_t body = fields.record_bytes - sizeof(FrameHeader);
-  frame->metadata = frame->message;
-  frame->view = &parts_.view;
-  frame->block_view = nullptr;
-  if ((fields.flags & memory::kFlagBlock) != 0) {
-    auto bytes = arena_receiver_.Resolve(ref);
-    // A number that cannot be given back: 1 + it would be "none".
-    if (bytes.ok() && ref.block == UINT32_MAX) {
-      Fail(absl::DataLossError("no block has this number"));
-      return false;
-    }
-    if (bytes.ok() && bytes->view == nullptr) {
-      frame->block = ref.block;
-      frame->fields.metadata_bytes = 0;
-      frame->message_bytes = 0;
-      return true;
-    }
-    if (!bytes.ok() || fields.metadata_bytes > bytes->size_bytes) {
-      Fail(bytes.ok() ? absl::DataLossError("metadata longer than its block")
-                      : bytes.status());
-      return false;
-    }
-    body = bytes->size_bytes;
-    frame->metadata = bytes->data;
-    frame->block_view = std::move(bytes->view);
-    frame->view = frame->block_view.get();
-    frame->block = ref.block;
-  }
-  frame->message = frame->metadata + fields.metadata_bytes;
-  frame->message_bytes = body - fields.metadata_bytes;
-  return true;
-}
-
-void Connection::GiveBackSpace() {
-  bool ring = false;
-  if (!Guarded(parts_.view, [&] {
-        consumer_.GiveBack();
-        ring = Doorbell::TakeMark(&page_->side[peer_side_].wants_space);
-      })) {
-    FailPoisoned();
-    return;
-  }
-  if (ring) Ring();
-}
-
-void Connection::Park() {
-  if (consumer_.HasTaken()) GiveBackSpace();
-  if (!Guarded(parts_.view,
-               [&] { Doorbell::Park(&page_->side[side_].parked); })) {
-    FailPoisoned();
-  }
-}
-
-void Connection::Unpark() {
-  if (!Guarded(parts_.view,
-               [&] { Doorbell::Unpark(&page_->side[side_].parked); })) {
-    FailPoisoned();
-  }
-}
-
-bool Connection::MarkIsUp() {
-  uint32_t mark = 0;
-  if (!Guarded(parts_.view, [&] {
-        // Relaxed: a mark that is taken down right now rings afterwards.
-        mark = page_->side[side_].parked.load(std::memory_order_relaxed);
-      })) {
-    FailPoisoned();
-  }
-  return mark != 0;
-}
-
-bool Connection::PeerClosed() {
-  uint32_t closed = 0;
-  if (!Guarded(parts_.view, [&] {
-        // SYNC(closed): acquire pairs with the release in Close; records
-        // published before are seen by the next Next().
-        closed = page_->side[peer_side_].closed.load(std::memory_order_acquire);
-      })) {
-    FailPoisoned();
-    return true;
-  }
-  return closed != 0;
-}
-
-void Connection::Close() {
-  // A forked copy leaves its parent's connection alone.
-  if (platform::ForkGeneration() != fork_generation_) return;
-  bool first = false;
-  const bool alive = Guarded(parts_.view, [&] {
-    // SYNC(closed)
-    first =
-        page_->side[side_].closed.exchange(1, std::memory_order_acq_rel) == 0;
-    SHMRPC_STORE_POINT("connection.closed");
-  });
-  if (!alive) {
-    CloseWithoutView();
-  } else if (first) {
-    Ring();
-  }
-}
-
-// This side's view is gone. Where that is only its own misfortune (Windows) the
-// object can be mapped once more, to leave word; where the object is gone for
-// both (Linux), the peer finds out itself when it is woken.
-void Connection::CloseWithoutView() {
-  // Relaxed: decides who does it, nothing else.
-  if (closed_without_view_.exchange(true, std::memory_order_relaxed)) return;
-  const auto again = parts_.mapping.Map(0, sizeof(ConnectionPage),
-                                        platform::Access::kReadWrite);
-  if (again.ok()) {
-    auto* page = reinterpret_cast<ConnectionPage*>(again->data());
-    Guarded(*again, [&] {
-      // SYNC(closed)
-      page->side[side_].closed.store(1, std::memory_order_release);
-      SHMRPC_STORE_POINT("connection.closed without view");
-    });
-  }
-  Ring();
-}
-
-void Connection::Fail(absl::Status reason) {
-  {
-    absl::MutexLock lock(&status_mutex_);
-    if (broken_.load(std::memory_order_relaxed)) return;
-    status_ = std::move(reason);
-    broken_.store(true, std::memory_order_release);  // pairs with broken()
-  }
-  // The peer is told at once: it may be waiting for what never comes, and this
-  // side may keep the broken connection for long.
-  Close();
-}
-
-void Connection::FailPoisoned() {
-  Fail(absl::DataLossError(
-      absl::StrCat("connection ", parts_.name.name,
-                   ": its shared memory is gone (an access faulted: the object "
-                   "was truncated, or the system could not supply a page)")));
-}
-
-absl::Status Connection::status() const {
-  absl::MutexLock lock(&status_mutex_);
-  return status_;
-}
-
-bool Connection::Ring() {
-  parts_.peer_event.Signal();
-  if (!parts_.peer_event.Gone()) return true;
-  // Its owner may have made it good meanwhile. If not, and if this ring is
-  // lost, it looks at everything once it has.
-  if (parts_.restore_peer_event == nullptr || !parts_.restore_peer_event()) {
-    return false;
-  }
-  parts_.peer_event.Signal();
-  return !parts_.peer_event.Gone();
-}
-
-void Connection::RingPeer() {
-  if (Ring()) {
-    ring_lost_since_ns_ = 0;
-    return;
-  }
-  const int64_t now_ns = platform::MonotonicNowNs();
-  if (ring_lost_since_ns_ == 0) ring_lost_since_ns_ = now_ns;
-  if (parts_.restore_peer_event != nullptr &&
-      now_ns - ring_lost_since_ns_ < kLostRingPatienceNs) {
-    return;
-  }
-  Fail(absl::DataLossError(
-      absl::StrCat("connection ", parts_.name.name,
-                   ": the word that wakes its peer is gone (truncated by some "
-                   "process of this user), and the peer does not make it "
-                   "good")));
 }
 
 uint64_t Connection::Undelivered() {

@@ -55,28 +55,30 @@ constexpr uint64_t kMaxInlineBytes = 8 * 1024;
 
 class Connection {
  public:
+  // What it is made of. Filled in by name: connect.cc and accept.cc.
   struct Parts {
     platform::ObjectName name;
     platform::NamedMapping mapping;
     platform::View view;  // the whole object; validated size
-    uint64_t ring_size_bytes;
+    uint64_t ring_size_bytes = 0;
+    platform::AccessPolicy segment_access;
+    // What the client holds as long as it has the connection, if not `mapping`.
+    platform::NamedMapping witness;
+
+    platform::ProcessId peer;
+    // Who the peer runs as (platform/user.h), as the system says, and whether
+    // that is this process's user, too.
+    std::string peer_user;
+    bool same_user = true;
+    // What may be held for the peer; null: no limit.
+    std::shared_ptr<memory::MemoryAccount> memory_account;
+
     platform::Event peer_event;  // wakes the peer
     std::shared_ptr<void>
         peer_event_owner;  // what its word lies in; may be null
-    platform::ProcessId peer;
-    platform::AccessPolicy segment_access;
-    // What may be held for the peer; null: no limit.
-    std::shared_ptr<memory::MemoryAccount> memory_account = nullptr;
     // After the peer's word was truncated: true, it is there again. May be
     // null.
-    std::function<bool()> restore_peer_event = nullptr;
-    bool copy_before_parse = false;  // see copy_before_parse()
-    // Who the peer runs as (platform/user.h), as the system says, and whether
-    // that is this process's user, too.
-    std::string peer_user{};
-    bool same_user = true;
-    // What the client holds as long as it has the connection, if not `mapping`.
-    platform::NamedMapping witness{};
+    std::function<bool()> restore_peer_event;
   };
   Connection(memory::Side side, Parts parts);
   ~Connection();
@@ -133,11 +135,13 @@ class Connection {
 
   // Whether messages are to be copied into private memory before a parser sees
   // them: the peer is not trusted to leave them alone. Nothing down here parses
-  // messages; who does asks. CopyBeforeParse: before the first Next.
-  bool copy_before_parse() const { return parts_.copy_before_parse; }
-  void CopyBeforeParse() { parts_.copy_before_parse = true; }
+  // messages; who does asks. True where the peer is another user;
+  // CopyBeforeParse: for any peer, called before the first Next.
+  bool copy_before_parse() const { return copy_before_parse_; }
+  void CopyBeforeParse() { copy_before_parse_ = true; }
 
-  // Breaks the connection on this side, and closes it. The first reason is kept.
+  // Breaks the connection on this side, and closes it. The first reason is
+  // kept.
   void Fail(absl::Status reason);
   bool broken() const {
     // Acquire: whoever sees true may read status_, written before.
@@ -186,6 +190,7 @@ class Connection {
   enum class PushResult { kPushed, kFull, kBroken };
   struct Record;
 
+  // connection.cc
   PushResult Push(const Record& record, bool* rang)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   // False: broken, and the record was neither pushed nor kept.
@@ -195,18 +200,22 @@ class Connection {
   void Announce(bool* rang) ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   // What taking back a block, or a refusal, has left to tell the peer.
   void AnnounceDropped() ABSL_LOCKS_EXCLUDED(send_mutex_);
-  // A frame about a segment. An error: a lie.
-  absl::Status TakeSegmentFrame(const FrameFields& fields,
-                                const memory::SegmentInfo& segment);
-  void FailPoisoned();
-  void CloseWithoutView();
-  // True: the peer has been rung, as far as can be known here.
-  bool Ring();
-  void GiveBackSpace();
+
+  // connection_receive.cc
   // `frame` has its fields, and `message` where its body lies. False: it is one
   // of the link's own and has been dealt with.
   bool Interpret(const memory::BlockRef& ref,
                  const memory::SegmentInfo& segment, Frame* frame);
+  // A frame about a segment. An error: a lie.
+  absl::Status TakeSegmentFrame(const FrameFields& fields,
+                                const memory::SegmentInfo& segment);
+  void GiveBackSpace();
+
+  // connection_end.cc
+  void FailPoisoned();
+  void CloseWithoutView();
+  // True: the peer has been rung, as far as can be known here.
+  bool Ring();
 
   const memory::Side side_;
   const memory::Side peer_side_;
@@ -226,6 +235,7 @@ class Connection {
   memory::RingConsumer consumer_;
   memory::ArenaSender arena_sender_;
   memory::ArenaReceiver arena_receiver_;
+  bool copy_before_parse_;
 
   std::atomic<bool> closed_without_view_{false};
   std::atomic<bool> broken_{false};

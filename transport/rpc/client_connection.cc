@@ -36,21 +36,17 @@ ClientConnection::ClientConnection(link::Address address)
     : address_(std::move(address)) {}
 
 absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
-    const link::Address& address, int64_t deadline_ns,
-    std::function<void()> on_end, std::shared_ptr<link::ConnectCancel> cancel,
-    std::shared_ptr<memory::MemoryAccount> memory_account,
-    bool copy_before_parse, const std::string& server_user) {
+    const link::Address& address, link::ConnectOptions options,
+    bool copy_before_parse) {
   std::shared_ptr<ClientConnection> self(new ClientConnection(address));
   // The watch is destroyed with the connection, and by then its callback has
   // returned: a plain pointer is enough.
   ClientConnection* raw = self.get();
-  auto link = link::Connect(
-      address, deadline_ns,
-      [raw, on_end = std::move(on_end)] {
-        raw->OnServerDeath();
-        if (on_end != nullptr) on_end();
-      },
-      std::move(cancel), std::move(memory_account), server_user);
+  options.on_server_death = [raw, then = std::move(options.on_server_death)] {
+    raw->OnServerDeath();
+    if (then != nullptr) then();
+  };
+  auto link = link::Connect(address, std::move(options));
   if (!link.ok()) return link.status();
   self->link_ = *std::move(link);
   if (copy_before_parse) self->link_.connection->CopyBeforeParse();

@@ -40,18 +40,11 @@ namespace internal {
 
 class ClientConnection {
  public:
-  // `on_end`, if not null, is called at most once, on the watching thread, when
-  // the server's process has ended: usable() is false by then. Perhaps before
-  // Connect returns, never once the destructor has. `cancel`, if not null, ends
-  // this Connect with CANCELLED. `memory_account`: as link::Connect's.
-  // `copy_before_parse`: do so whoever the server is. `server_user`:
-  // see link::Connect.
+  // `options.on_server_death`: usable() is false by then; never called once the
+  // destructor has returned. `copy_before_parse`: do so whoever the server is.
   static absl::StatusOr<std::shared_ptr<ClientConnection>> Connect(
-      const link::Address& address, int64_t deadline_ns,
-      std::function<void()> on_end = nullptr,
-      std::shared_ptr<link::ConnectCancel> cancel = nullptr,
-      std::shared_ptr<memory::MemoryAccount> memory_account = nullptr,
-      bool copy_before_parse = false, const std::string& server_user = "");
+      const link::Address& address, link::ConnectOptions options = {},
+      bool copy_before_parse = false);
   ~ClientConnection();
 
   // --- a call's life

@@ -57,15 +57,13 @@ Connector::Connector(const link::Address& address,
     : Connector(
           address.ToString(),
           [address, server_user, most_bytes = arguments.max_server_memory(),
-           copy = arguments.GetInt(SHMRPC_ARG_COPY_BEFORE_PARSE, 0) != 0](
-              int64_t deadline_ns, std::function<void()> on_end,
-              std::shared_ptr<link::ConnectCancel> cancel) {
-            return ClientConnection::Connect(
-                address, deadline_ns, std::move(on_end), std::move(cancel),
-                std::make_shared<memory::MemoryAccount>(
-                    most_bytes < 0 ? UINT64_MAX
-                                   : static_cast<uint64_t>(most_bytes)),
-                copy, server_user);
+           copy = arguments.GetInt(SHMRPC_ARG_COPY_BEFORE_PARSE, 0) !=
+                  0](link::ConnectOptions options) {
+            options.memory_account = std::make_shared<memory::MemoryAccount>(
+                most_bytes < 0 ? UINT64_MAX
+                               : static_cast<uint64_t>(most_bytes));
+            options.server_user = server_user;
+            return ClientConnection::Connect(address, std::move(options), copy);
           },
           {BackoffFromArguments(arguments)}) {}
 
@@ -216,13 +214,14 @@ absl::StatusOr<Connector::Connection> Connector::Try(
   signal_->mutex.Unlock();
   DropRetired();
   const int64_t timeout_ns = platform::MonotonicNowNs() + kConnectTimeoutNs;
-  auto connection = attempt_(
-      std::min(deadline_ns, timeout_ns),
-      [signal] {
-        absl::MutexLock lock(&signal->mutex);
-        signal->changed.SignalAll();
-      },
-      cancel);
+  link::ConnectOptions options;
+  options.deadline_ns = std::min(deadline_ns, timeout_ns);
+  options.on_server_death = [signal] {
+    absl::MutexLock lock(&signal->mutex);
+    signal->changed.SignalAll();
+  };
+  options.cancel = cancel;
+  auto connection = attempt_(std::move(options));
   const bool own_deadline = deadline_ns <= timeout_ns &&
                             absl::IsDeadlineExceeded(connection.status());
   signal_->mutex.Lock();

@@ -56,10 +56,10 @@ namespace internal {
 class Connector {
  public:
   using Connection = std::shared_ptr<ClientConnection>;
-  // ClientConnection::Connect, its address bound; tests have others.
-  using Attempt = std::function<absl::StatusOr<Connection>(
-      int64_t deadline_ns, std::function<void()> on_end,
-      std::shared_ptr<link::ConnectCancel> cancel)>;
+  // ClientConnection::Connect, its address bound; tests have others. Given are
+  // the deadline, what to call at the server's death, and what cancels it.
+  using Attempt =
+      std::function<absl::StatusOr<Connection>(link::ConnectOptions options)>;
 
   struct Options {
     BackoffOptions backoff;

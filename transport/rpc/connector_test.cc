@@ -119,16 +119,13 @@ class ConnectorTest : public ::testing::Test {
                                           std::function<void(int)> before) {
     return std::make_unique<Connector>(
         address_.ToString(),
-        [this, before](int64_t deadline_ns, std::function<void()> on_end,
-                       std::shared_ptr<link::ConnectCancel> cancel) {
+        [this, before](link::ConnectOptions options) {
           before(++attempts_);
-          return ClientConnection::Connect(
-              address_, deadline_ns,
-              [this, on_end] {
-                on_end();
-                ended_.Notify();
-              },
-              std::move(cancel));
+          options.on_server_death = [this, on_end = options.on_server_death] {
+            on_end();
+            ended_.Notify();
+          };
+          return ClientConnection::Connect(address_, std::move(options));
         },
         options);
   }
@@ -253,15 +250,13 @@ TEST_F(ConnectorTest, FailureOfAnAttemptFromBeforeTheCallIsNoAnswer) {
   std::unique_ptr<Server> server;
   auto connector = std::make_unique<Connector>(
       address_.ToString(),
-      [&](int64_t deadline_ns, std::function<void()> on_end,
-          std::shared_ptr<link::ConnectCancel> cancel)
+      [&](link::ConnectOptions options)
           -> absl::StatusOr<Connector::Connection> {
         if (++attempts_ == 1) {
           release.Wait();
           return absl::NotFoundError("there was no server then");
         }
-        return ClientConnection::Connect(address_, deadline_ns,
-                                         std::move(on_end), std::move(cancel));
+        return ClientConnection::Connect(address_, std::move(options));
       },
       Seldom());
   std::thread before([&] { EXPECT_FALSE(Get(connector.get()).ok()); });
@@ -430,11 +425,10 @@ TEST_F(ConnectorTest, DestructorEndsTheThreadsAttempt) {
   Notification begun;
   auto connector = std::make_unique<Connector>(
       "shm:fake",
-      [&](int64_t, std::function<void()>,
-          std::shared_ptr<link::ConnectCancel> cancel)
+      [&](const link::ConnectOptions& options)
           -> absl::StatusOr<Connector::Connection> {
         begun.Notify();
-        while (!cancel->cancelled()) std::this_thread::yield();
+        while (!options.cancel->cancelled()) std::this_thread::yield();
         return absl::CancelledError("");
       },
       Seldom());

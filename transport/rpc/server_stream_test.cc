@@ -115,7 +115,7 @@ struct Got {
 class RawClient {
  public:
   explicit RawClient(const link::Address& address) {
-    auto link = link::Connect(address, platform::kNever, [] {});
+    auto link = link::Connect(address);
     EXPECT_TRUE(link.ok()) << link.status();
     link_ = *std::move(link);
     const char* names[] = {"/test.S/Unary", "/test.S/Up", "/test.S/Down",

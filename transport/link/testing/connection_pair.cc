@@ -50,26 +50,24 @@ ConnectionPair::ConnectionPair(
       client_wake, &PageOf(server_view)->client_wake.word));
   auto rings_server = OrDie(platform::Event::Open(server_wake, &server_word_));
 
-  const platform::ProcessId self = platform::CurrentProcess();
-  client_ = std::make_unique<link::Connection>(
-      memory::kClientSide, link::Connection::Parts{name_,
-                                                   std::move(made),
-                                                   std::move(client_view),
-                                                   ring_size_bytes,
-                                                   std::move(rings_server),
-                                                   nullptr,
-                                                   self,
-                                                   {}});
-  server_ = std::make_unique<link::Connection>(
-      memory::kServerSide, link::Connection::Parts{name_,
-                                                   std::move(opened),
-                                                   std::move(server_view),
-                                                   ring_size_bytes,
-                                                   std::move(rings_client),
-                                                   nullptr,
-                                                   self,
-                                                   {},
-                                                   std::move(server_account)});
+  link::Connection::Parts client;
+  client.mapping = std::move(made);
+  client.view = std::move(client_view);
+  client.peer_event = std::move(rings_server);
+  link::Connection::Parts server;
+  server.mapping = std::move(opened);
+  server.view = std::move(server_view);
+  server.peer_event = std::move(rings_client);
+  server.memory_account = std::move(server_account);
+  for (link::Connection::Parts* parts : {&client, &server}) {
+    parts->name = name_;
+    parts->ring_size_bytes = ring_size_bytes;
+    parts->peer = platform::CurrentProcess();
+  }
+  client_ = std::make_unique<link::Connection>(memory::kClientSide,
+                                               std::move(client));
+  server_ = std::make_unique<link::Connection>(memory::kServerSide,
+                                               std::move(server));
 }
 
 }  // namespace testing

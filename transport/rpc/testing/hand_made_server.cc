@@ -22,7 +22,7 @@ HandMadeServer::HandMadeServer()
         accepted_.set_value();
         return absl::OkStatus();
       });
-  auto client = internal::ClientConnection::Connect(address_, platform::kNever);
+  auto client = internal::ClientConnection::Connect(address_);
   EXPECT_TRUE(client.ok()) << client.status();
   client_ = *std::move(client);
   accepted_.get_future().wait();
