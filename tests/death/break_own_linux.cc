@@ -1,7 +1,7 @@
 #include <unistd.h>
 
 #include "tests/death/break_own.h"
-#include "tests/trouble/proc_linux.h"
+#include "tests/support/truncate_objects_linux.h"
 
 namespace shmrpc {
 namespace testing {

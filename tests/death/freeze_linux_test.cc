@@ -9,11 +9,12 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "tests/death/footprint.h"
 #include "tests/death/load.h"
 #include "tests/death/options.h"
 #include "tests/death/peers.h"
-#include "tests/trouble/proc_linux.h"
+#include "tests/death/server_footprint.h"
+#include "tests/support/eventually.h"
+#include "tests/support/proc_linux.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {
@@ -26,7 +27,7 @@ class FrozenClient : public ::testing::Test {
  protected:
   FrozenClient() {
     EXPECT_TRUE(server_.started());
-    before_ = FootprintOf(&server_);
+    before_ = ServerFootprintOf(&server_);
     MakeClients();
   }
 
@@ -58,11 +59,11 @@ class FrozenClient : public ::testing::Test {
   }
 
   // Once nobody but the frozen client is connected.
-  uint64_t MappedForFrozen() {
-    uint64_t mapped = 0;
+  int64_t MappedForFrozen() {
+    int64_t mapped = 0;
     EXPECT_TRUE(Eventually([&] {
-      const uint64_t last = mapped;
-      mapped = server_.MappedBytes();
+      const int64_t last = mapped;
+      mapped = server_.Look().mapped_bytes;
       return mapped == last;
     }));
     return mapped;
@@ -77,7 +78,7 @@ class FrozenClient : public ::testing::Test {
   std::mt19937 random_{seed_};
   const std::string target_ = "shm:" + UniqueName("frozen");
   DeathServer server_{target_};
-  Footprint before_;
+  ServerFootprint before_;
   std::unique_ptr<DeathClient> frozen_;
   std::unique_ptr<DeathClient> other_;
 };
@@ -106,12 +107,12 @@ TEST_F(FrozenClient, OthersGoOnAndItsCallsEndOnceItRuns) {
 TEST_F(FrozenClient, ServersMemoryStaysBounded) {
   FreezeSomewhen();
   OtherClientGoesOn(5);
-  const uint64_t first = MappedForFrozen();
+  const int64_t first = MappedForFrozen();
   for (int i = 0; i < 5; ++i) OtherClientGoesOn(20);
   // What it asked for before lies there; no more of it comes.
   EXPECT_LE(MappedForFrozen(), first);
   // Four channels, with a window of each stream and a reply of each call.
-  EXPECT_LE(first, before_.mapped_bytes + (uint64_t{32} << 20));
+  EXPECT_LE(first, before_.process.mapped_bytes + (int64_t{32} << 20));
   Thaw();
   frozen_->AwaitHeld();
   EXPECT_EQ(frozen_->Collect("alive").wrong, "");

@@ -85,7 +85,7 @@ class ClientPart {
 
 }  // namespace
 
-// Commands: "mapped", "running", "alive"; "stop": with calls in flight. Ends
+// Commands: "footprint", "running", "alive"; "stop": with calls in flight. Ends
 // when stdin does.
 int RunDeathServer(const RoleArgs& args) {
   EchoServiceImpl echo;
@@ -101,10 +101,10 @@ int RunDeathServer(const RoleArgs& args) {
   }
   SendLine("ready");
   for (std::string line; ReceiveLine(&line);) {
-    if (line == "mapped") {
-      SendLine(absl::StrCat("mapped ", MappedBytes()));
+    if (line == "footprint") {
+      SendLine(OwnFootprint().ToLine());
     } else if (line == "running") {
-      SendLine(absl::StrCat("running ", script.Running()));
+      SendLine(absl::StrCat(script.Running()));
     } else if (line == "alive") {
       SendLine("alive");
     } else if (line == "stop") {
@@ -168,14 +168,18 @@ std::string DeathServer::Ask(const std::string& command) {
   return process_.ReadLine().value_or("");
 }
 
-uint64_t DeathServer::Number(const std::string& command) {
-  const std::string line = Ask(command);
-  absl::string_view rest = line;
-  uint64_t number = 0;
-  EXPECT_TRUE(absl::ConsumePrefix(&rest, command + " ") &&
-              absl::SimpleAtoi(rest, &number))
-      << command << ": " << line;
-  return number;
+Footprint DeathServer::Look() {
+  const std::string line = Ask("footprint");
+  Footprint footprint;
+  EXPECT_TRUE(footprint.FromLine(line)) << line;
+  return footprint;
+}
+
+uint64_t DeathServer::Running() {
+  const std::string line = Ask("running");
+  uint64_t running = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(line, &running)) << line;
+  return running;
 }
 
 bool DeathServer::Alive() {

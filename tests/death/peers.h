@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/footprint.h"
 #include "transport/platform/testing/role.h"
 #include "transport/platform/testing/subprocess.h"
 
@@ -39,9 +40,9 @@ class DeathServer {
   uint32_t pid() const { return process_.pid(); }
   Subprocess& process() { return process_; }
 
-  // Bytes of shared memory that it has mapped, and handlers that run.
-  uint64_t MappedBytes() { return Number("mapped"); }
-  uint64_t Running() { return Number("running"); }
+  // What it says that it holds, and how many handlers run.
+  Footprint Look();
+  uint64_t Running();
   // False: it has died.
   bool Alive();
   void Kill();      // and waits for the end
@@ -56,7 +57,6 @@ class DeathServer {
  private:
   // Its answer to a command; "": it ended.
   std::string Ask(const std::string& command);
-  uint64_t Number(const std::string& command);
 
   Subprocess process_;
   bool started_ = false;

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tests/death/footprint.h"
 #include "tests/death/load.h"
 #include "tests/death/options.h"
 #include "tests/death/peers.h"
+#include "tests/death/server_footprint.h"
 #include "tests/trouble/support.h"
 #include "transport/platform/clock.h"
 
@@ -28,7 +28,7 @@ class RandomKill : public ::testing::Test {
  protected:
   void SetUp() override {
     StartServer();
-    before_ = FootprintOf(server_.get());
+    before_ = ServerFootprintOf(server_.get());
   }
 
   void StartServer() {
@@ -109,7 +109,7 @@ class RandomKill : public ::testing::Test {
   const std::string target_ = "shm:" + UniqueName("random");
   std::unique_ptr<DeathServer> server_;
   std::vector<std::unique_ptr<DeathClient>> clients_;
-  Footprint before_;
+  ServerFootprint before_;
   int64_t killed_ns_ = 0;
   int64_t good_ = 0;
   int64_t told_ = 0;

@@ -12,13 +12,14 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "tests/death/footprint.h"
 #include "tests/death/load.h"
 #include "tests/death/peers.h"
+#include "tests/death/server_footprint.h"
 #include "tests/support/client.h"
+#include "tests/support/eventually.h"
+#include "tests/support/proc_linux.h"
 #include "tests/support/script.h"
 #include "tests/trouble/pid_namespace_linux.h"
-#include "tests/trouble/proc_linux.h"
 #include "tests/trouble/support.h"
 #include "transport/platform/process.h"
 
@@ -112,7 +113,7 @@ std::string DeadServerOfPendingCalls() {
 std::string DeadClient() {
   const std::string target = "shm:" + UniqueName("recycled");
   DeathServer server(target);
-  const Footprint fresh = FootprintOf(&server);
+  const ServerFootprint fresh = ServerFootprintOf(&server);
   DeathClient client(target, UniqueName("held"));
   client.Go(kSmall | kStreams, 1);
   client.AwaitHeld();
@@ -133,7 +134,7 @@ std::string DeadClientBetweenOfferAndWatch() {
   const std::string target = "shm:" + UniqueName("recycled");
   DeathServer server(target);
   if (!OneCall(target).ok()) return "the server does not work";
-  const Footprint fresh = FootprintOf(&server);
+  const ServerFootprint fresh = ServerFootprintOf(&server);
   kill(static_cast<pid_t>(server.pid()), SIGSTOP);
   if (!Eventually([&] { return StateOf(server.pid()) == 'T'; })) return "stop";
   DeathClient client(target, UniqueName("held"));

@@ -7,10 +7,10 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "tests/death/footprint.h"
 #include "tests/death/load.h"
 #include "tests/death/options.h"
 #include "tests/death/peers.h"
+#include "tests/death/server_footprint.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {

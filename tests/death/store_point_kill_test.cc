@@ -17,12 +17,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "tests/death/footprint.h"
 #include "tests/death/kill_at.h"
 #include "tests/death/load.h"
 #include "tests/death/options.h"
 #include "tests/death/peers.h"
 #include "tests/death/scenario.h"
+#include "tests/death/server_footprint.h"
 #include "tests/support/echo_service.h"
 #include "tests/support/script_service.h"
 #include "tests/trouble/fake_peer.h"
@@ -194,7 +194,7 @@ class ClientKilledAtStore : public StorePointKill {
     if (server_ != nullptr) End();
     server_ = std::make_unique<DeathServer>(target_);
     ASSERT_TRUE(server_->started());
-    before_ = FootprintOf(server_.get());
+    before_ = ServerFootprintOf(server_.get());
     survivor_ = std::make_unique<DeathClient>(target_, UniqueName("held"));
   }
 
@@ -208,7 +208,7 @@ class ClientKilledAtStore : public StorePointKill {
   const std::string object_name_ = UniqueName("objects");
   std::unique_ptr<DeathServer> server_;
   std::unique_ptr<DeathClient> survivor_;
-  Footprint before_;
+  ServerFootprint before_;
   int names_left_ = 0;
 };
 

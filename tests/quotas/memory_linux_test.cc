@@ -1,7 +1,6 @@
 // What a greedy client makes a server's process hold, as /proc tells.
 
 #include <cstdint>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -9,14 +8,15 @@
 #include <thread>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
+#include "absl/strings/numbers.h"
 #include "gtest/gtest.h"
 #include "tests/quotas/neighbour.h"
 #include "tests/support/client.h"
+#include "tests/support/eventually.h"
+#include "tests/support/footprint.h"
+#include "tests/support/proc_linux.h"
 #include "tests/support/script.h"
 #include "tests/support/server_process.h"
-#include "tests/trouble/proc_linux.h"
 #include "transport/platform/testing/role.h"
 #include "transport/platform/testing/subprocess.h"
 #include "transport/platform/testing/watchdog.h"
@@ -30,15 +30,10 @@ constexpr int64_t kQuotaBytes = 32 * kMiB;
 constexpr int kCalls = 40;
 constexpr int64_t kCallBytes = 4 * kMiB;
 
-// Bytes under `key` in /proc/PID/status.
-int64_t StatusOf(uint32_t pid, const std::string& key) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
-  for (std::string line; std::getline(file, line);) {
-    if (!absl::StartsWith(line, key + ":")) continue;
-    return std::stoll(line.substr(key.size() + 1)) * 1024;
-  }
-  ADD_FAILURE() << "no " << key;
-  return 0;
+int64_t ResidentBytes(uint32_t pid) {
+  int64_t kib = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(ProcStatus(pid, "VmRSS"), &kib));
+  return kib * 1024;
 }
 
 // Makes calls that the server cannot end, with large requests, from as many
@@ -79,8 +74,8 @@ TEST(GreedyClient, ServersMemoryStaysWithinTheQuotaAndComesBack) {
   settings.quota.max_memory_bytes = kQuotaBytes;
   ServerProcess server(settings);
   Neighbour neighbour(server.target());
-  const int64_t rss_before = StatusOf(server.pid(), "VmRSS");
-  const int mappings_before = HoldingsOf(server.pid()).shm_mappings;
+  const int64_t rss_before = ResidentBytes(server.pid());
+  const int64_t mappings_before = FootprintOf(server.pid()).mappings;
   Subprocess greedy = SpawnRole("greedy", {server.target()});
   int held = 0;
   int refused = 0;
@@ -89,7 +84,7 @@ TEST(GreedyClient, ServersMemoryStaysWithinTheQuotaAndComesBack) {
     ASSERT_TRUE(line == "held" || line == "refused") << line.value_or("");
     ++(line == "held" ? held : refused);
   }
-  const int64_t rss = StatusOf(server.pid(), "VmRSS") - rss_before;
+  const int64_t rss = ResidentBytes(server.pid()) - rss_before;
   std::cout << held << " calls held, " << refused << " refused, the server has "
             << rss / 1024 << " KiB more than before\n";
   EXPECT_GT(held, 0);
@@ -100,8 +95,8 @@ TEST(GreedyClient, ServersMemoryStaysWithinTheQuotaAndComesBack) {
   greedy.Kill();
   greedy.Wait();
   EXPECT_TRUE(Eventually([&] {
-    return HoldingsOf(server.pid()).shm_mappings <= mappings_before;
-  })) << HoldingsOf(server.pid());
+    return FootprintOf(server.pid()).mappings <= mappings_before;
+  })) << FootprintOf(server.pid());
   EXPECT_TRUE(neighbour.Works());
 }
 

@@ -1,11 +1,11 @@
-// Judges whether a process's footprint stayed flat, from what it held each time
+// Judges whether what a process takes stayed flat, from what it took each time
 // everything rested.
 //
 //   Flatness server("the server", limits);
-//   server.Add(second, footprint);    // the first is the baseline
+//   server.Add(second, consumption);  // the first is the baseline
 //   for (const std::string& what : server.Complaints()) ADD_FAILURE() << what;
 //
-// Handles and mapped and shared bytes come back to the baseline exactly.
+// Its footprint (tests/support/footprint.h) comes back to the baseline exactly.
 // Threads are counted, not judged: a server keeps some for ten seconds. Memory
 // may differ by a slack, which is what an allocator's pools and a few cached
 // objects explain; a leak shows as growth from one end of the run to the other,
@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/soak/footprint.h"
+#include "tests/soak/consumption.h"
 
 namespace shmrpc {
 namespace testing {
@@ -38,11 +38,11 @@ class Flatness {
   Flatness(std::string whose, const FlatnessLimits& limits)
       : whose_(std::move(whose)), limits_(limits) {}
 
-  // True if `footprint` has nothing that the baseline had not, memory aside.
+  // True if nothing is held that was not held at the baseline.
   // Before there is one: true.
   bool IsBack(const Footprint& footprint) const;
 
-  void Add(double second, const Footprint& footprint);
+  void Add(double second, const Consumption& consumption);
 
   std::vector<std::string> Complaints() const;
   // First and last sample, growth, slopes.
@@ -51,12 +51,12 @@ class Flatness {
  private:
   struct Sample {
     double second;
-    Footprint footprint;
+    Consumption consumption;
   };
   // Of the line with the least squares of distances, bytes per second.
-  double Slope(int64_t Footprint::*bytes) const;
+  double Slope(int64_t Consumption::*bytes) const;
   // "" if `bytes` grew by no more than `slack`.
-  std::string Growth(const char* name, int64_t Footprint::*bytes,
+  std::string Growth(const char* name, int64_t Consumption::*bytes,
                      int64_t slack) const;
 
   const std::string whose_;

@@ -101,10 +101,26 @@ TEST(Books, LineOfATallyComesBack) {
   EXPECT_FALSE(copy.FromLine("1 2 3"));
 }
 
+TEST(Flatness, LineOfAConsumptionComesBack) {
+  Consumption taken;
+  taken.footprint = {1, 2, 3, 4};
+  taken.threads = 5;
+  taken.heap_bytes = 6;
+  taken.private_bytes = 7;
+  Consumption copy;
+  ASSERT_TRUE(copy.FromLine(taken.ToLine()));
+  EXPECT_EQ(copy.footprint, taken.footprint);
+  EXPECT_EQ(copy.threads, 5);
+  EXPECT_EQ(copy.heap_bytes, 6);
+  EXPECT_EQ(copy.private_bytes, 7);
+  EXPECT_FALSE(copy.FromLine("1 2 3 4 5 6"));
+  EXPECT_FALSE(copy.FromLine("1 2 3 4 5 6 7 8"));
+}
+
 constexpr int64_t kSlack = 1000 << 10;
 
 // A run of ten rests, ten seconds apart.
-Flatness RunOf(Footprint (*at)(int rest)) {
+Flatness RunOf(Consumption (*at)(int rest)) {
   FlatnessLimits limits;
   limits.heap_slack_bytes = kSlack;
   limits.private_slack_bytes = kSlack;
@@ -115,49 +131,51 @@ Flatness RunOf(Footprint (*at)(int rest)) {
 
 TEST(Flatness, NoiseWithinTheSlackIsFlat) {
   const Flatness flat = RunOf([](int rest) {
-    Footprint footprint;
-    footprint.handles = 10;
-    footprint.heap_bytes = (rest % 3) * (kSlack / 2);
-    footprint.threads = rest;
-    return footprint;
+    Consumption taken;
+    taken.footprint.handles = 10;
+    taken.heap_bytes = (rest % 3) * (kSlack / 2);
+    taken.threads = rest;
+    return taken;
   });
   EXPECT_THAT(flat.Complaints(), IsEmpty());
 }
 
 TEST(Flatness, OneHandleMoreIsFound) {
   const Flatness flat = RunOf([](int rest) {
-    Footprint footprint;
-    footprint.handles = rest == 9 ? 11 : 10;
-    return footprint;
+    Consumption taken;
+    taken.footprint.handles = rest == 9 ? 11 : 10;
+    return taken;
   });
   EXPECT_THAT(flat.Complaints(), ElementsAre(HasSubstr("11 handles")));
 }
 
 TEST(Flatness, MappingsAndObjectsThatStayAreFound) {
   const Flatness flat = RunOf([](int rest) {
-    Footprint footprint;
-    footprint.mapped_bytes = rest == 5 ? 4096 : 0;
-    footprint.shm_bytes = rest == 6 ? 4096 : 0;
-    return footprint;
+    Consumption taken;
+    taken.footprint.mappings = rest == 4 ? 1 : 0;
+    taken.footprint.mapped_bytes = rest == 5 ? 4096 : 0;
+    taken.footprint.shm_bytes = rest == 6 ? 4096 : 0;
+    return taken;
   });
-  EXPECT_THAT(flat.Complaints(), ElementsAre(HasSubstr("4 KiB mapped"),
+  EXPECT_THAT(flat.Complaints(), ElementsAre(HasSubstr("1 mappings"),
+                                             HasSubstr("mappings of 4 KiB"),
                                              HasSubstr("4 KiB in /dev/shm")));
 }
 
 TEST(Flatness, MemoryThatGrowsIsFound) {
   const Flatness flat = RunOf([](int rest) {
-    Footprint footprint;
-    footprint.heap_bytes = rest * (kSlack / 8);
-    return footprint;
+    Consumption taken;
+    taken.heap_bytes = rest * (kSlack / 8);
+    return taken;
   });
   EXPECT_THAT(flat.Complaints(), ElementsAre(HasSubstr("heap grew")));
 }
 
 TEST(Flatness, SlopeThatTheLastSampleHidesIsFound) {
   const Flatness flat = RunOf([](int rest) {
-    Footprint footprint;
-    footprint.private_bytes = rest == 9 ? 0 : rest * kSlack;
-    return footprint;
+    Consumption taken;
+    taken.private_bytes = rest == 9 ? 0 : rest * kSlack;
+    return taken;
   });
   EXPECT_THAT(flat.Complaints(), ElementsAre(HasSubstr("private memory grew")));
 }

@@ -128,7 +128,7 @@ void Soak::Rest() {
   // Removes the names that those who were killed have left.
   other_.Restart(Stop::kShutDown, 0);
   MakeItKeepLittle(server_.target());
-  const Footprint server =
+  const Consumption server =
       Settled(server_flat_, [this] { return server_.Look(); });
   server_flat_.Add(Second(), server);
   std::cout << absl::StreamFormat("at %.0f s, %d calls: ", Second(),
@@ -141,32 +141,28 @@ void Soak::Rest() {
 // The end of the last connection may still be on its way: everything is given
 // back when there is nothing that was not there before, and two looks in a row
 // agree. If that never comes, Flatness complains.
-Footprint Soak::Settled(const Flatness& flat,
-                        const std::function<Footprint()>& look) {
-  Footprint footprint = look();
+Consumption Soak::Settled(const Flatness& flat,
+                          const std::function<Consumption()>& look) {
+  Consumption now = look();
   for (const auto end = Clock::now() + std::chrono::minutes(1);
        Clock::now() < end;) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    const Footprint before = std::exchange(footprint, look());
-    if (flat.IsBack(footprint) && footprint.handles == before.handles &&
-        footprint.mapped_bytes == before.mapped_bytes &&
-        footprint.shm_bytes == before.shm_bytes) {
-      break;
-    }
+    const Consumption before = std::exchange(now, look());
+    if (flat.IsBack(now.footprint) && now.footprint == before.footprint) break;
   }
-  return footprint;
+  return now;
 }
 
-Footprint Soak::LookAtResident() {
+Consumption Soak::LookAtResident() {
   resident_->WriteLine("look");
   const std::string line =
       resident_->ReadLine(kLineSeconds).value_or("(it has ended)");
   absl::string_view rest = line;
-  Footprint footprint;
-  if (!absl::ConsumePrefix(&rest, "resting ") || !footprint.FromLine(rest)) {
+  Consumption consumption;
+  if (!absl::ConsumePrefix(&rest, "resting ") || !consumption.FromLine(rest)) {
     Wrong(absl::StrCat("the client that stays, asked what it has: ", line));
   }
-  return footprint;
+  return consumption;
 }
 
 bool Soak::Take(const std::string& line, bool cut_off) {

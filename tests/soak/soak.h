@@ -9,7 +9,7 @@
 // The time has rounds. In a round, one client stays and `coming_clients` others
 // come and go: end in peace, exit in the middle of their calls, or are killed.
 // At the end of a round all that go have gone, and what the server and the
-// client that stayed hold is looked at (flatness.h); the first round warms up.
+// client that stayed take is looked at (flatness.h); the first round warms up.
 //
 // Thread rule: one thread. Ownership: of its processes. Failures are collected.
 
@@ -67,10 +67,10 @@ class Soak {
   void RunRound(Clock::duration length);
   void Rest();
   // What `look` says when everything is given back, or after a minute.
-  Footprint Settled(const Flatness& flat,
-                    const std::function<Footprint()>& look);
+  Consumption Settled(const Flatness& flat,
+                      const std::function<Consumption()>& look);
   // What the client that stays has now that it rests.
-  Footprint LookAtResident();
+  Consumption LookAtResident();
   void ResidentRound();
   void ComeAndGo(uint64_t seed);
   void OneClient(std::mt19937_64* random);

@@ -10,9 +10,9 @@
 //     quit US             goes on; the process ends so many us later, by _Exit
 //     exit US             the same by exit
 //   wrong TEXT          something that should not be
-//   resting FOOTPRINT   no lane runs; goes on when told "on", says it again
-//   when
-//                       told "look", and ends with 0 at the end of its stdin
+//   resting CONSUMPTION no lane runs; goes on when told "on", says it
+//                       again when told "look", and ends with 0 at the
+//                       end of its stdin
 
 #include <algorithm>
 #include <chrono>
@@ -29,7 +29,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "tests/soak/call_watch.h"
-#include "tests/soak/footprint.h"
+#include "tests/soak/consumption.h"
 #include "tests/soak/session.h"
 #include "tests/soak/tally.h"
 #include "transport/platform/testing/role.h"
@@ -140,7 +140,7 @@ SHMRPC_TEST_ROLE(soak_client) {
   std::string answer;
   do {
     if (answer != "look") client.RunLanes();
-    SendLine(absl::StrCat("resting ", OwnFootprint().ToLine()));
+    SendLine(absl::StrCat("resting ", OwnConsumption().ToLine()));
   } while (ReceiveLine(&answer));
   return 0;
 }

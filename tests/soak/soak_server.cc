@@ -45,11 +45,11 @@ std::string SoakServer::Ask(absl::string_view command, absl::string_view word) {
   return std::string(rest);
 }
 
-Footprint SoakServer::Look() {
+Consumption SoakServer::Look() {
   absl::MutexLock lock(&mutex_);
-  Footprint footprint;
-  footprint.FromLine(Ask("footprint", "footprint"));
-  return footprint;
+  Consumption consumption;
+  consumption.FromLine(Ask("look", "taking"));
+  return consumption;
 }
 
 void SoakServer::Forget(const std::string& client) {

@@ -1,7 +1,7 @@
 // A server of the soak, in a process of its own, as the test sees it.
 //
 //   SoakServer server(NewTarget(), environment);
-//   Footprint footprint = server.Look();
+//   Consumption consumption = server.Look();
 //   server.Restart(Stop::kKill, 0);
 //
 // What goes wrong is in wrong(). The destructor shuts it down.
@@ -19,7 +19,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "tests/soak/footprint.h"
+#include "tests/soak/consumption.h"
 #include "transport/platform/testing/subprocess.h"
 
 namespace shmrpc {
@@ -36,7 +36,7 @@ class SoakServer {
 
   const std::string& target() const { return target_; }
 
-  Footprint Look() ABSL_LOCKS_EXCLUDED(mutex_);
+  Consumption Look() ABSL_LOCKS_EXCLUDED(mutex_);
   // Of a client that has ended.
   void Forget(const std::string& client) ABSL_LOCKS_EXCLUDED(mutex_);
   void Restart(Stop stop, int grace_ms) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -1,7 +1,7 @@
 // The role "soak_server": serves Scripted and the ledger under one target.
 //
 // Lines it reads, and what it answers:
-//   footprint        "footprint " + Footprint::ToLine()
+//   look             "taking " + Consumption::ToLine()
 //   forget CLIENT    "forgotten", or "busy" if handlers of its calls still run
 //   books            "books BEGUN ENDED", counts of handlers since the start
 //   shutdown [MS]    "down BEGUN ENDED", once Server::Shutdown has returned,
@@ -19,7 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "shmrpc/shmrpc.h"
-#include "tests/soak/footprint.h"
+#include "tests/soak/consumption.h"
 #include "tests/soak/ledger.h"
 #include "tests/soak/soak_service.h"
 #include "transport/platform/testing/role.h"
@@ -54,8 +54,8 @@ SHMRPC_TEST_ROLE(soak_server) {
   SendLine("ready");
   for (std::string line; ReceiveLine(&line);) {
     absl::string_view rest = line;
-    if (line == "footprint") {
-      SendLine(absl::StrCat("footprint ", OwnFootprint().ToLine()));
+    if (line == "look") {
+      SendLine(absl::StrCat("taking ", OwnConsumption().ToLine()));
     } else if (absl::ConsumePrefix(&rest, "forget ")) {
       SendLine(ledger.Forget(std::string(rest)) ? "forgotten" : "busy");
     } else if (line == "books") {

@@ -1,25 +1,23 @@
+#include <unistd.h>
+
 #include <cinttypes>
 #include <cstdio>
 #include <fstream>
 #include <set>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "tests/support/mapped_objects.h"
 
 namespace shmrpc {
 namespace testing {
-namespace {
 
-struct Totals {
+MappedObjects MappedObjectsOf(uint32_t pid) {
+  MappedObjects mapped;
   std::set<std::string> names;
-  uint64_t bytes = 0;
-};
-
-Totals ReadMaps() {
-  Totals totals;
-  std::ifstream maps("/proc/self/maps");
+  std::ifstream maps(absl::StrCat("/proc/", pid, "/maps"));
   for (std::string line; std::getline(maps, line);) {
     const size_t path_at = line.find("/dev/shm/");
     if (path_at == std::string::npos) continue;
@@ -27,24 +25,21 @@ Totals ReadMaps() {
     const bool deleted = absl::ConsumeSuffix(&name, " (deleted)");
     // Objects are born nameless, and then "#inode".
     if (!deleted && !absl::StrContains(name, "shmrpc.")) continue;
+    ++mapped.mappings;
     uint64_t begin = 0;
     uint64_t end = 0;
     if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64, &begin, &end) == 2) {
-      totals.bytes += end - begin;
+      mapped.bytes += end - begin;
     }
-    if (!deleted) totals.names.insert(std::string(name));
+    if (!deleted) names.insert(std::string(name));
   }
-  return totals;
+  mapped.names.assign(names.begin(), names.end());
+  return mapped;
 }
 
-}  // namespace
-
-std::vector<std::string> MappedNames() {
-  const Totals totals = ReadMaps();
-  return {totals.names.begin(), totals.names.end()};
+MappedObjects OwnMappedObjects() {
+  return MappedObjectsOf(static_cast<uint32_t>(getpid()));
 }
-
-uint64_t MappedBytes() { return ReadMaps().bytes; }
 
 }  // namespace testing
 }  // namespace shmrpc

@@ -5,20 +5,19 @@
 namespace shmrpc {
 namespace testing {
 
-std::vector<std::string> MappedNames() { return {}; }
-
-uint64_t MappedBytes() {
-  uint64_t bytes = 0;
+MappedObjects OwnMappedObjects() {
+  MappedObjects mapped;
   MEMORY_BASIC_INFORMATION info;
   const uint8_t* at = nullptr;
   while (VirtualQuery(at, &info, sizeof(info)) == sizeof(info)) {
     if (info.Type == MEM_MAPPED && info.State == MEM_COMMIT &&
         (info.Protect & (PAGE_READONLY | PAGE_READWRITE)) != 0) {
-      bytes += info.RegionSize;
+      ++mapped.mappings;
+      mapped.bytes += info.RegionSize;
     }
     at = static_cast<const uint8_t*>(info.BaseAddress) + info.RegionSize;
   }
-  return bytes;
+  return mapped;
 }
 
 }  // namespace testing

@@ -1,7 +1,7 @@
 #include <unistd.h>
 
+#include "tests/support/truncate_objects_linux.h"
 #include "tests/trouble/break_connection.h"
-#include "tests/trouble/proc_linux.h"
 #include "transport/link/address.h"
 #include "transport/link/lobby.h"
 

@@ -9,10 +9,12 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
+#include "tests/support/proc_linux.h"
 #include "tests/support/script.h"
 #include "tests/support/scripted.h"
+#include "tests/support/truncate_objects_linux.h"
 #include "tests/trouble/break_connection.h"
-#include "tests/trouble/proc_linux.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {

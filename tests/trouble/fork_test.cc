@@ -12,7 +12,8 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "tests/trouble/proc_linux.h"
+#include "tests/support/eventually.h"
+#include "tests/support/footprint.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {
@@ -255,10 +256,10 @@ TEST(ExecedClient, ServerDropsItAtTheNextAccept) {
   EchoServer server(UniqueName("exec"));
   EchoClient(server.name()).ExpectWorks();  // starts what the server keeps
   ASSERT_TRUE(
-      Eventually([&] { return HoldingsOf(server.pid()).shm_mappings == 1; }));
+      Eventually([&] { return FootprintOf(server.pid()).mappings == 1; }));
   Subprocess client = SpawnRole("execing_client", {server.name()});
   ASSERT_EQ(client.ReadLine(), "connected");
-  EXPECT_GT(HoldingsOf(server.pid()).shm_mappings, 1);
+  EXPECT_GT(FootprintOf(server.pid()).mappings, 1);
   client.WriteLine("exec");
   ASSERT_EQ(client.ReadLine(), "asleep");
   EchoClient next(server.name());
@@ -267,8 +268,8 @@ TEST(ExecedClient, ServerDropsItAtTheNextAccept) {
               ::testing::HasSubstr(absl::StrCat(client.pid())));
   next.Reset();
   EXPECT_TRUE(Eventually([&] {
-    return HoldingsOf(server.pid()).shm_mappings == 1;
-  })) << HoldingsOf(server.pid());
+    return FootprintOf(server.pid()).mappings == 1;
+  })) << FootprintOf(server.pid());
   server.ShutDown();
   client.CloseStdin();
   EXPECT_TRUE(client.Wait().ok());

@@ -2,7 +2,8 @@
 
 #include <string>
 
-#include "tests/trouble/proc_linux.h"
+#include "tests/support/eventually.h"
+#include "tests/support/footprint.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {
@@ -34,28 +35,26 @@ TEST(ClientKilled, MidCallServersMemoryAndDescriptorsComeBack) {
   ASSERT_TRUE(server.started()) << server.error();
   // The first one makes what the server then keeps: threads, its watch thread.
   OneClient(&server, 0, true);
-  Holdings baseline;
+  Footprint baseline;
   // Settled when only the server's own two mappings are left.
   ASSERT_TRUE(Eventually([&] {
-    baseline = HoldingsOf(server.pid());
-    return baseline.shm_mappings == 1;
+    baseline = FootprintOf(server.pid());
+    return baseline.mappings == 1;
   })) << baseline;
   ASSERT_TRUE(Eventually([&] {
-    const Holdings before = baseline;
-    baseline = HoldingsOf(server.pid());
+    const Footprint before = baseline;
+    baseline = FootprintOf(server.pid());
     return baseline == before;
   }));
   for (int i = 1; i <= 5; ++i) {
     OneClient(&server, 2 * i, true);
-    Holdings now;
+    Footprint now;
     EXPECT_TRUE(Eventually([&] {
-      now = HoldingsOf(server.pid());
+      now = FootprintOf(server.pid());
       if (!HavePrivateShm()) now.shm_bytes = baseline.shm_bytes;
       // No more than before: the baseline may still have held what the first
       // client's end left to be closed.
-      return now.descriptors <= baseline.descriptors &&
-             now.shm_mappings <= baseline.shm_mappings &&
-             now.shm_bytes <= baseline.shm_bytes;
+      return now.IsWithin(baseline);
     })) << "client "
         << i << ": now " << now << "; before " << baseline;
   }
@@ -69,17 +68,17 @@ TEST(ClientLeaves, ServersMemoryAndDescriptorsComeBack) {
   ASSERT_TRUE(server.started()) << server.error();
   EchoClient(server.name()).ExpectWorks();
   ASSERT_TRUE(
-      Eventually([&] { return HoldingsOf(server.pid()).shm_mappings == 1; }));
-  const int baseline = HoldingsOf(server.pid()).descriptors;
+      Eventually([&] { return FootprintOf(server.pid()).mappings == 1; }));
+  const int64_t handles = FootprintOf(server.pid()).handles;
   for (int i = 0; i < 20; ++i) {
     EchoClient client(server.name());
     EXPECT_TRUE(client.Call(LargeRequest(1 << 20)).ok());
-    EXPECT_GT(HoldingsOf(server.pid()).shm_mappings, 1);
+    EXPECT_GT(FootprintOf(server.pid()).mappings, 1);
   }
   EXPECT_TRUE(Eventually([&] {
-    const Holdings now = HoldingsOf(server.pid());
-    return now.shm_mappings == 1 && now.descriptors <= baseline;
-  })) << HoldingsOf(server.pid());
+    const Footprint now = FootprintOf(server.pid());
+    return now.mappings == 1 && now.handles <= handles;
+  })) << FootprintOf(server.pid());
   server.ShutDown();
 }
 

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/base/config.h"
-#include "tests/trouble/proc_linux.h"
+#include "tests/support/proc_linux.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {

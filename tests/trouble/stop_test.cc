@@ -5,7 +5,8 @@
 #include <string>
 #include <thread>
 
-#include "tests/trouble/proc_linux.h"
+#include "tests/support/eventually.h"
+#include "tests/support/proc_linux.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {

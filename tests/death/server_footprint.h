@@ -1,13 +1,13 @@
 // What a server and its system hold, to be compared before and after a death.
 //
-//   const Footprint before = FootprintOf(&server);
+//   const ServerFootprint before = ServerFootprintOf(&server);
 //   ... a client comes and dies ...
 //   ExpectBackTo(before, &server);
 //
 // Thread rule: one thread.
 
-#ifndef SHMRPC_TESTS_DEATH_FOOTPRINT_H_
-#define SHMRPC_TESTS_DEATH_FOOTPRINT_H_
+#ifndef SHMRPC_TESTS_DEATH_SERVER_FOOTPRINT_H_
+#define SHMRPC_TESTS_DEATH_SERVER_FOOTPRINT_H_
 
 #include <cstdint>
 #include <ostream>
@@ -15,25 +15,26 @@
 #include <vector>
 
 #include "tests/death/peers.h"
+#include "tests/support/footprint.h"
 
 namespace shmrpc {
 namespace testing {
 
-struct Footprint {
-  uint64_t mapped_bytes = 0;  // of shared memory, by the server
-  uint64_t handlers = 0;      // that run
-  // Linux alone; elsewhere names and memory live no longer than their holders.
-  int descriptors = 0;
-  std::vector<std::string> names;  // of this library's objects
+struct ServerFootprint {
+  Footprint process;
+  uint64_t handlers = 0;  // that run
+  // Of this library's objects. Linux alone; elsewhere they live no longer than
+  // their holders.
+  std::vector<std::string> names;
 };
-std::ostream& operator<<(std::ostream& out, const Footprint& footprint);
+std::ostream& operator<<(std::ostream& out, const ServerFootprint& footprint);
 
-Footprint FootprintOf(DeathServer* server);
+ServerFootprint ServerFootprintOf(DeathServer* server);
 
 // Within a minute nothing is held that was not then. What a client leaves that
 // nobody knew of yet is removed by the next server that starts: so one is
 // started, if there are such names. Returns how many there were.
-int ExpectBackTo(const Footprint& before, DeathServer* server);
+int ExpectBackTo(const ServerFootprint& before, DeathServer* server);
 
 // Starts a server in this process and ends it: the names of objects that the
 // dead left are free again.
@@ -41,10 +42,7 @@ void RemoveLeftNames();
 // No object of this library has a name.
 void ExpectNoNames();
 
-// By the system: open descriptors of a process; 0 where that is not known.
-int DescriptorsOf(uint32_t pid);
-
 }  // namespace testing
 }  // namespace shmrpc
 
-#endif  // SHMRPC_TESTS_DEATH_FOOTPRINT_H_
+#endif  // SHMRPC_TESTS_DEATH_SERVER_FOOTPRINT_H_

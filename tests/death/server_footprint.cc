@@ -1,14 +1,13 @@
-#include "tests/death/footprint.h"
+#include "tests/death/server_footprint.h"
 
-#include <chrono>
 #include <memory>
-#include <thread>
 
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "shmrpc/shmrpc.h"
 #include "tests/support/echo_service.h"
+#include "tests/support/eventually.h"
 #include "tests/trouble/support.h"
 #include "transport/platform/testing/leftovers.h"
 
@@ -18,7 +17,7 @@ namespace {
 
 // A server keeps the pidfds of the last 16 processes, and what it watches them
 // with (transport/platform/death_watch_posix.cc).
-constexpr int kKeptDescriptors = 18;
+constexpr int kKeptHandles = 18;
 
 std::vector<std::string> Names() {
   // Without a /dev/shm of our own there are others' names as well.
@@ -26,45 +25,34 @@ std::vector<std::string> Names() {
   return Leftovers("shmrpc.");
 }
 
-// Looks again until `there` or a minute is over.
-template <class There>
-bool Await(const There& there) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!there()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
-
 }  // namespace
 
-std::ostream& operator<<(std::ostream& out, const Footprint& footprint) {
-  return out << footprint.mapped_bytes << " bytes mapped, "
-             << footprint.handlers << " handlers, " << footprint.descriptors
-             << " descriptors, names " << absl::StrJoin(footprint.names, " ");
+std::ostream& operator<<(std::ostream& out, const ServerFootprint& footprint) {
+  return out << footprint.process << ", " << footprint.handlers
+             << " handlers, names " << absl::StrJoin(footprint.names, " ");
 }
 
-Footprint FootprintOf(DeathServer* server) {
-  return {server->MappedBytes(), server->Running(),
-          DescriptorsOf(server->pid()), Names()};
+ServerFootprint ServerFootprintOf(DeathServer* server) {
+  return {server->Look(), server->Running(), Names()};
 }
 
-int ExpectBackTo(const Footprint& before, DeathServer* server) {
-  Footprint now;
-  EXPECT_TRUE(Await([&] {
-    now = FootprintOf(server);
-    return now.mapped_bytes <= before.mapped_bytes &&
-           now.handlers <= before.handlers &&
-           now.descriptors <= before.descriptors + kKeptDescriptors;
+int ExpectBackTo(const ServerFootprint& before, DeathServer* server) {
+  ServerFootprint now;
+  Footprint allowed = before.process;
+  allowed.handles += kKeptHandles;
+  EXPECT_TRUE(Eventually([&] {
+    now = ServerFootprintOf(server);
+    // Names that are left have memory: those are counted below.
+    allowed.shm_bytes = now.process.shm_bytes;
+    return now.process.IsWithin(allowed) && now.handlers <= before.handlers;
   })) << "now "
       << now << "; before " << before;
   // By number: a server's slots have another name each time.
   if (now.names.size() <= before.names.size()) return 0;
   const int left = static_cast<int>(now.names.size() - before.names.size());
   RemoveLeftNames();
-  EXPECT_TRUE(Await([&] {
-    now = FootprintOf(server);
+  EXPECT_TRUE(Eventually([&] {
+    now = ServerFootprintOf(server);
     return now.names.size() <= before.names.size();
   })) << "now "
       << now << "; before " << before;
@@ -84,7 +72,7 @@ void RemoveLeftNames() {
 
 void ExpectNoNames() {
   std::vector<std::string> names;
-  EXPECT_TRUE(Await([&] {
+  EXPECT_TRUE(Eventually([&] {
     names = Names();
     return names.empty();
   })) << ::testing::PrintToString(names);

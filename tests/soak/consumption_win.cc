@@ -5,8 +5,7 @@
 
 #include <vector>
 
-#include "tests/soak/footprint.h"
-#include "tests/support/mapped_objects.h"
+#include "tests/soak/consumption.h"
 
 namespace shmrpc {
 namespace testing {
@@ -45,23 +44,20 @@ int64_t HeapBytes() {
 
 }  // namespace
 
-Footprint OwnFootprint() {
-  Footprint footprint;
-  DWORD handles = 0;
-  GetProcessHandleCount(GetCurrentProcess(), &handles);
-  footprint.handles = handles;
-  footprint.threads = ThreadCount();
-  footprint.mapped_bytes = static_cast<int64_t>(MappedBytes());
-  footprint.heap_bytes = HeapBytes();
+Consumption OwnConsumption() {
+  Consumption consumption;
+  consumption.footprint = OwnFootprint();
+  consumption.threads = ThreadCount();
+  consumption.heap_bytes = HeapBytes();
   PROCESS_MEMORY_COUNTERS_EX counters = {};
   counters.cb = sizeof(counters);
   if (K32GetProcessMemoryInfo(
           GetCurrentProcess(),
           reinterpret_cast<PROCESS_MEMORY_COUNTERS*>(&counters),
           sizeof(counters))) {
-    footprint.private_bytes = static_cast<int64_t>(counters.PrivateUsage);
+    consumption.private_bytes = static_cast<int64_t>(counters.PrivateUsage);
   }
-  return footprint;
+  return consumption;
 }
 
 }  // namespace testing
