@@ -162,8 +162,16 @@ std::string DeadBeforeTheWatch() {
   if (!id.ok()) return "no such process";
   child->Kill();
   child->Wait();
-  Heir heir(id->pid);
-  if (!heir.took()) return "the pid was not taken";
+  // Nobody could tell two apart that start within one tick of /proc's clock:
+  // pids do not come round that fast elsewhere.
+  std::unique_ptr<Heir> heir;
+  const bool took = Eventually([&] {
+    heir.reset();
+    heir = std::make_unique<Heir>(id->pid);
+    const auto now = platform::ProcessWithPid(id->pid);
+    return heir->took() && now.ok() && now->start_time != id->start_time;
+  });
+  if (!took) return "the pid was not taken";
   if (platform::IsAlive(*id)) return "the heir is taken for the dead";
   const auto watch = platform::DeathWatch::Start(*id, [] {});
   return absl::IsNotFound(watch.status()) ? "" : watch.status().ToString();
