@@ -15,9 +15,10 @@ namespace shmrpc {
 namespace testing {
 namespace {
 
-// A server keeps the pidfds of the last 16 processes, and what it watches them
-// with (transport/platform/death_watch_posix.cc).
-constexpr int kKeptHandles = 18;
+// Set by BUILD. A server keeps the pidfds of the last 16 processes, and what it
+// watches them with (transport/platform/death_watch_posix.cc); on Windows
+// several handles of each thread that rests.
+constexpr int kKeptHandles = SHMRPC_DEATH_KEPT_HANDLES;
 
 std::vector<std::string> Names() {
   // Without a /dev/shm of our own there are others' names as well.
