@@ -383,6 +383,10 @@ TEST_F(Isolation, ReaderWhoLocksADeadServersIdentityIsNotItsServer) {
   EXPECT_THAT(client.Do("call 1"),
               ::testing::AnyOf(HasSubstr("died during the connection"),
                                HasSubstr("ended")));
+  // Who knew nothing of that server looks at who holds the lock.
+  UserClient newcomer(server.target(), kClientUser, kAcceptServer);
+  EXPECT_THAT(newcomer.Do("call 1"), HasSubstr("has ended"));
+  newcomer.End();
   reader.CloseStdin();
   EXPECT_TRUE(reader.Wait().ok());
   EXPECT_THAT(client.Do("call 1"), HasSubstr("no server is listening"));

@@ -225,12 +225,12 @@ TEST_F(MemoryQuota, UnreadStreamsBeyondItEnd) {
 
 // --- calls
 
-// A stream whose handler holds at the gate "go", as it has told.
+// A stream whose handler holds at a gate, as it has told.
 class HeldStream {
  public:
-  explicit HeldStream(Scripted::Stub* stub) {
+  explicit HeldStream(Scripted::Stub* stub, const std::string& gate = "go") {
     HandlerScript script;
-    script.InitialMetadata("x-held", "1").SendInitialMetadata().HoldAt("go");
+    script.InitialMetadata("x-held", "1").SendInitialMetadata().HoldAt(gate);
     script.AddTo(&context_);
     stream_ = stub->Bidi(&context_);
     stream_->WaitForInitialMetadata();
@@ -277,6 +277,16 @@ TEST_F(CallQuota, OneMoreIsRefusedOverAllConnectionsUntilOneEnds) {
   for (HeldStream& stream : held) EXPECT_TRUE(IsOk(stream.Finish()));
   // An answer means that the call no longer counts.
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(IsOk(EchoOf(echo.get(), 1, 1)));
+  // Nor does the one that was cancelled, soon.
+  std::list<HeldStream> again;
+  while (again.size() < 3) {
+    again.emplace_back(stub.get(), "again");
+    if (again.back().held()) continue;
+    ExpectExhausted(again.back().Finish(), kText);
+    again.pop_back();
+  }
+  server.OpenGate("again");
+  for (HeldStream& stream : again) EXPECT_TRUE(IsOk(stream.Finish()));
 }
 
 TEST_F(CallQuota, OneClientCannotHaveAllThreads) {

@@ -89,6 +89,43 @@ TEST(ConnectionGoneLinux, OfAStoppedClientShutdownEnds) {
   client.Wait();
 }
 
+// Until a fifth of a second passes without a switch.
+bool Rests(uint32_t pid) {
+  for (int i = 0; i < 50; ++i) {
+    const int64_t before = ContextSwitches(pid);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    if (ContextSwitches(pid) == before) return true;
+  }
+  return false;
+}
+
+// The ring for what it writes is lost with the word, and a client that waits
+// for nothing does not ring again.
+TEST(SlotsGone, WhileAClientWritesItIsReadOnceTheyAreMadeGood) {
+  ScriptedServer server;
+  Watchdog dog(60, "a write whose ring was lost");
+  HandlerScript script;
+  script.ReadAll();
+  ClientContext context;
+  script.AddTo(&context);
+  Item response;
+  auto writer = server.stub->ClientStream(&context, &response);
+  script.AwaitStart(server.observer.get());
+  ASSERT_TRUE(Rests(server.process.pid()));
+  // The second time it takes the server a tenth of a second.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(Eventually([&] {
+      return Break(Memory::kSlots, server.process.target(),
+                   server.process.pid(), 0) == 1;
+    }));
+  }
+  writer->WritesDone();
+  // Waits for the handler, which waits for that.
+  server.process.BeginShutdown();
+  server.process.AwaitDown();
+  EXPECT_TRUE(writer->Finish().ok());
+}
+
 // The server's public objects, which any process of the user can truncate.
 class LobbyGone : public ::testing::Test {
  protected:
@@ -102,15 +139,6 @@ class LobbyGone : public ::testing::Test {
       })) << MemoryName(what);
     }
   }
-  // Until a fifth of a second passes without a switch.
-  bool ServerRests() {
-    for (int i = 0; i < 50; ++i) {
-      const int64_t before = ContextSwitches(server_.pid());
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
-      if (ContextSwitches(server_.pid()) == before) return true;
-    }
-    return false;
-  }
 
   Watchdog dog_{100, "a server whose identity and slots are truncated"};
   EchoServer server_;
@@ -120,7 +148,7 @@ TEST_F(LobbyGone, WhileTheServerSleepsNobodyNoticesAndItSleepsOn) {
   EchoClient established(server_.name());
   established.ExpectWorks();
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(ServerRests());
+    ASSERT_TRUE(Rests(server_.pid()));
     TruncateLobby();
     // At once: new ones, and those whose word to ring was cut off.
     if (i % 2 == 0) established.ExpectWorks();
@@ -130,7 +158,7 @@ TEST_F(LobbyGone, WhileTheServerSleepsNobodyNoticesAndItSleepsOn) {
   }
   EXPECT_THAT(server_.AwaitLog("truncated by some process"),
               ::testing::HasSubstr("made good"));
-  ASSERT_TRUE(ServerRests()) << "it wakes though nothing is to do";
+  ASSERT_TRUE(Rests(server_.pid())) << "it wakes though nothing is to do";
   server_.ShutDown();
 }
 
@@ -198,7 +226,7 @@ TEST_F(LobbyGone, OfAStoppedServerNameStaysTakenAndClientsTryAgain) {
 TEST_F(LobbyGone, ForLongerThanItsClientsArePatientEndsTheirCalls) {
   EchoClient client(server_.name());
   client.ExpectWorks();
-  ASSERT_TRUE(ServerRests());
+  ASSERT_TRUE(Rests(server_.pid()));
   ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGSTOP), 0);
   ASSERT_TRUE(Eventually([&] { return StateOf(server_.pid()) == 'T'; }));
   TruncateLobby();
@@ -217,7 +245,7 @@ TEST_F(LobbyGone, WithoutEndServerRestsAsSoonAsItEnds) {
     Break(Memory::kIdentity, server_.target(), server_.pid(), 0);
     Break(Memory::kSlots, server_.target(), server_.pid(), 0);
   }
-  ASSERT_TRUE(ServerRests());
+  ASSERT_TRUE(Rests(server_.pid()));
   client.ExpectWorks();
   EchoClient(server_.name()).ExpectWorks();
   server_.ShutDown();

@@ -88,7 +88,8 @@ SHMRPC_TEST_ROLE(breaker) {
 }
 
 // Serves Scripted under args[0]. Lines it reads: "break MEMORY" (answers with
-// how many), "open GATE" (answers "open"), "shutdown" (answers "down").
+// how many), "open GATE" (answers "open"), "rest" (answers "rests" when no
+// handler runs), "shutdown" (answers "down").
 SHMRPC_TEST_ROLE(fault_server) {
   ScriptServiceImpl script;
   ServerBuilder builder;
@@ -107,6 +108,9 @@ SHMRPC_TEST_ROLE(fault_server) {
     } else if (absl::ConsumePrefix(&rest, "open ")) {
       script.Open(std::string(rest));
       SendLine("open");
+    } else if (line == "rest") {
+      while (script.Running() != 0) std::this_thread::yield();
+      SendLine("rests");
     } else if (line == "shutdown") {
       shutdown = std::thread([&] {
         server->Shutdown();
@@ -254,7 +258,8 @@ void FaultMatrix::RunUnary() {
     return;
   }
   ExpectUnavailable(status, {});
-  // Its handler was told.
+  // Its handler was told, though nobody else has woken the server.
+  EXPECT_EQ(Command("rest"), "rests");
   auto late = Scripted::NewStub(NewChannel(target_));
   EXPECT_TRUE(script.AwaitEnd(late.get()).was_cancelled());
 }
@@ -348,6 +353,7 @@ void FaultMatrix::RunAsleep() {
     return;
   }
   ExpectUnavailable(status, {});
+  EXPECT_EQ(Command("rest"), "rests");
   auto late = Scripted::NewStub(NewChannel(target_));
   EXPECT_TRUE(script.AwaitEnd(late.get()).was_cancelled());
 }

@@ -109,7 +109,7 @@ TEST(ClientQuotas, CallsOfManyThreadsNeverExceedTheLimit) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 20000; ++i) {
+      for (int i = 0; i < 1000000; ++i) {
         if (!one.seat->TryBeginCall()) continue;
         if (running.fetch_add(1) >= 3) exceeded = true;
         running.fetch_sub(1);

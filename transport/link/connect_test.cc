@@ -15,7 +15,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "transport/link/accept.h"
+#include "transport/link/connection_object.h"
 #include "transport/link/lobby.h"
+#include "transport/memory/layout.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/testing/leftovers.h"
 #include "transport/platform/testing/watchdog.h"
@@ -42,7 +44,8 @@ uint64_t SlotState(uint32_t pid, uint32_t state) {
 
 class Handshake : public ::testing::Test {
  protected:
-  Handshake() {
+  explicit Handshake(platform::Scope scope = platform::Scope::kLocal)
+      : address_{scope, UniqueName("test.connect")} {
     auto lobby = Lobby::Create({address_}, {});
     EXPECT_TRUE(lobby.ok()) << lobby.status();
     lobby_ = *std::move(lobby);
@@ -80,7 +83,7 @@ class Handshake : public ::testing::Test {
   }
 
   Watchdog dog_{120, "handshake"};
-  const Address address_{platform::Scope::kLocal, UniqueName("test.connect")};
+  const Address address_;
   std::unique_ptr<Lobby> lobby_;
   absl::Mutex mutex_;
   absl::CondVar more_accepted_;
@@ -284,6 +287,8 @@ TEST_F(Handshake, NobodyListeningIsNotFound) {
 // `answer` on its page.
 class FakeServer : public Handshake {
  protected:
+  using Handshake::Handshake;
+
   absl::Status ConnectTo(std::function<void(ConnectionPage*)> answer) {
     std::thread server([&] {
       platform::Waiter waiter;
@@ -293,8 +298,8 @@ class FakeServer : public Handshake {
       }
       platform::OpenOptions guest;
       guest.hold = false;
-      const auto name = ConnectionName(platform::Scope::kLocal,
-                                       {slot(0).nonce[0], slot(0).nonce[1]});
+      const auto name =
+          ConnectionName(address_.scope, {slot(0).nonce[0], slot(0).nonce[1]});
       auto object = NamedMapping::Open(name, guest);
       ASSERT_TRUE(object.ok()) << object.status();
       auto view =
@@ -335,6 +340,54 @@ TEST_F(FakeServer, AnswerThatDoesNotExistIsARefusal) {
   const absl::Status status =
       ConnectTo([&](ConnectionPage* page) { page->hello.state = 77; });
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+}
+
+// Of all sessions, so it makes the connections.
+class FakeMaker : public FakeServer {
+ protected:
+  FakeMaker() : FakeServer(platform::Scope::kGlobal) {}
+
+  // With a header that the test has spoilt.
+  absl::Status ConnectToMade(
+      std::function<void(memory::ConnectionHeader*)> spoil) {
+    const Nonce nonce = Nonce::Random();
+    ConnectionShape shape;
+    shape.client = platform::CurrentProcess();
+    auto made = CreateConnectionObject(ConnectionName(address_.scope, nonce),
+                                       shape, {});
+    EXPECT_TRUE(made.ok()) << made.status();
+    spoil(&made->page()->header);
+    const absl::Status status = ConnectTo([&](ConnectionPage* page) {
+      page->hello.connection_nonce[0] = nonce.high;
+      page->hello.connection_nonce[1] = nonce.low;
+      page->hello.state = memory::kHelloAccepted;
+    });
+    slot(0).state = memory::kSlotFree;
+    return status;
+  }
+};
+
+TEST_F(FakeMaker, ConnectionWhoseHeaderLiesIsDataLoss) {
+  using Header = memory::ConnectionHeader;
+  EXPECT_TRUE(ConnectToMade([](Header*) {}).ok());
+  const std::function<void(Header*)> lies[] = {
+      [](Header* h) { h->magic = 1; },
+      [](Header* h) { h->total_size_bytes *= 2; },
+      [](Header* h) { h->ring_size_bytes += 1; },
+      [](Header* h) {
+        h->ring_size_bytes = memory::kMaxRingSizeBytes;
+        h->total_size_bytes =
+            memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes);
+      },
+      // A knock.
+      [](Header* h) {
+        h->ring_size_bytes = 0;
+        h->total_size_bytes = memory::ConnectionSizeBytes(0);
+      },
+  };
+  for (const auto& lie : lies) {
+    EXPECT_EQ(ConnectToMade(lie).code(), absl::StatusCode::kDataLoss);
+  }
 }
 
 }  // namespace

@@ -317,6 +317,27 @@ TEST(Connection, ObjectThatFaultsBreaksTheConnectionAndNothingElse) {
   pair.server().Close();
 }
 
+// Who sleeps would not look.
+TEST(Connection, FailureWakesThePeerAndTellsIt) {
+  ConnectionPair pair;
+  pair.client().Fail(absl::DataLossError("a lie"));
+  platform::Waiter waiter;
+  EXPECT_EQ(waiter.Wait(pair.server_event(), 0),
+            platform::WaitResult::kSignaled);
+  EXPECT_TRUE(pair.server().PeerClosed());
+}
+
+TEST(Connection, FaultWakesThePeerAndTellsIt) {
+  if (kFaultsInAtomicsHang) GTEST_SKIP();
+  ConnectionPair pair;
+  MakeViewFault(pair.name(), pair.client().view());
+  EXPECT_FALSE(pair.client().HasRecord());
+  platform::Waiter waiter;
+  EXPECT_EQ(waiter.Wait(pair.server_event(), 0),
+            platform::WaitResult::kSignaled);
+  EXPECT_TRUE(pair.server().PeerClosed());
+}
+
 TEST(Connection, EveryFirstTouchOfAFaultingObjectIsCaught) {
   if (kFaultsInAtomicsHang) GTEST_SKIP();
   const std::vector<void (*)(Connection*)> touches = {

@@ -77,7 +77,7 @@ TEST(MemoryAccount, ThreadsTogetherNeverExceedIt) {
   std::vector<std::thread> threads;
   for (uint64_t t = 1; t <= 4; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 20000; ++i) {
+      for (int i = 0; i < 1000000; ++i) {
         const uint64_t bytes = 100 * t + static_cast<uint64_t>(i % 7);
         if (!account.TryCharge(bytes)) continue;
         const uint64_t now = held.fetch_add(bytes) + bytes;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csetjmp>
 #include <thread>
@@ -77,6 +78,29 @@ TEST(GuardPosix, ErrnoSurvivesAFault) {
     seen = errno;
   });
   EXPECT_EQ(seen, 1234);
+}
+
+// Threads fault together: the first one's zeros must not pass for memory with
+// the others.
+TEST(GuardPosix, NobodyReadsZerosUnnoticed) {
+  for (int round = 0; round < 300; ++round) {
+    Mapped mapped;
+    auto* word = reinterpret_cast<std::atomic<uint32_t>*>(mapped.view.data());
+    word->store(42);
+    std::atomic<bool> fooled{false};
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 3; ++i) {
+      readers.emplace_back([&] {
+        uint32_t seen = 42;
+        while (Guarded(mapped.view, [&] { seen = word->load(); })) {
+          if (seen != 42) fooled = true;
+        }
+      });
+    }
+    MakeViewFault(mapped.name, mapped.view);
+    for (std::thread& t : readers) t.join();
+    ASSERT_FALSE(fooled) << "in round " << round;
+  }
 }
 
 // A signal that somebody sends is nobody's fault: to the program's handler.

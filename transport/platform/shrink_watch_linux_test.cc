@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "transport/platform/clock.h"
@@ -130,12 +131,15 @@ TEST(ShrinkWatchLinux, SleeperIsWokenThroughTheRegrownObject) {
 TEST(ShrinkWatchLinux, RestoreBesideFaultsLeavesNoViewOfZerosThatPassesForIt) {
   Mapped mapped;
   std::atomic<bool> stop{false};
-  std::thread toucher([&] {
-    while (!stop.load()) {
-      Guarded(mapped.view, [&] { (void)mapped.word()->load(); });
-    }
-  });
-  for (uint32_t i = 1; i <= 3000; ++i) {
+  std::vector<std::thread> touchers;
+  for (int i = 0; i < 3; ++i) {
+    touchers.emplace_back([&] {
+      while (!stop.load()) {
+        Guarded(mapped.view, [&] { (void)mapped.word()->load(); });
+      }
+    });
+  }
+  for (uint32_t i = 1; i <= 20000; ++i) {
     mapped.Truncate();
     ASSERT_TRUE(mapped.mapping.Regrow().ok());
     if (mapped.view.poisoned()) {
@@ -143,7 +147,7 @@ TEST(ShrinkWatchLinux, RestoreBesideFaultsLeavesNoViewOfZerosThatPassesForIt) {
     }
   }
   stop.store(true);
-  toucher.join();
+  for (std::thread& t : touchers) t.join();
   if (mapped.view.poisoned()) {
     ASSERT_TRUE(mapped.mapping.Restore(mapped.view).ok());
   }

@@ -120,13 +120,7 @@ class RawClient {
     link_ = *std::move(link);
     const char* names[] = {"/test.S/Unary", "/test.S/Up", "/test.S/Down",
                            "/test.S/Bidi"};
-    for (uint32_t i = 0; i < 4; ++i) {
-      link::OutgoingFrame bind;
-      bind.kind = memory::kFrameBind;
-      bind.aux = i;
-      bind.metadata = names[i];
-      EXPECT_TRUE(connection().Send(bind).ok());
-    }
+    for (uint32_t i = 0; i < 4; ++i) Bind(i, names[i]);
   }
   ~RawClient() { link_.watch.reset(); }
 
@@ -140,6 +134,13 @@ class RawClient {
                             std::memcpy(to, message.data(), message.size());
                           })
                     .ok());
+  }
+  void Bind(uint32_t method, const std::string& name) {
+    link::OutgoingFrame frame;
+    frame.kind = memory::kFrameBind;
+    frame.aux = method;
+    frame.metadata = name;
+    Send(frame);
   }
   // Without a message.
   void Open(uint32_t call_id, Method method, const std::string& metadata = "",
@@ -703,6 +704,31 @@ TEST_F(ServerStreamTest, CreditBeyondWhatWasSentLosesTheConnection) {
   client_->Credit(1, cost);
   client_->Credit(1, 1);
   client_->AwaitClosedByServer();
+}
+
+TEST_F(ServerStreamTest, OpenOfACallThatIsOpenLosesTheConnection) {
+  service_.bidi = [](ServerContext* context, Stream*) {
+    while (!context->IsCancelled()) std::this_thread::yield();
+    return Status();
+  };
+  Start();
+  client_->Open(1, kBidi);
+  client_->Open(1, kBidi);
+  client_->AwaitClosedByServer();
+}
+
+TEST_F(ServerStreamTest, MethodsBeyondTheLimitsLoseTheConnection) {
+  constexpr uint32_t kMethods = 64 * 1024;
+  constexpr size_t kNameBytes = 4096;
+  Start();
+  client_->Bind(kMethods - 1, std::string(kNameBytes, 'n'));
+  client_->OpenWith(1, static_cast<Method>(kMethods - 1), "");
+  client_->NextClose(UNIMPLEMENTED);
+  client_->Bind(kMethods, "/test.S/Unary");
+  client_->AwaitClosedByServer();
+  auto another = NewClient();
+  another->Bind(4, std::string(kNameBytes + 1, 'n'));
+  another->AwaitClosedByServer();
 }
 
 TEST_F(ServerStreamTest, FramesOfACallThatIsNoMoreAreIgnored) {
