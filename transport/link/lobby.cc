@@ -23,6 +23,9 @@ using platform::NamedMapping;
 // the name for the moment of its look.
 constexpr int kStaleLooks = 2000;
 constexpr int64_t kStaleLookNs = 5 * 1000 * 1000;
+// How many looks may find its process alive: a tenth of a second. One that was
+// just killed may pass for alive a little longer (Windows).
+constexpr int kLivingLooks = 20;
 
 // "greeter_server (pid 1234)"
 std::string DescribeProcess(uint32_t pid) {
@@ -35,8 +38,15 @@ absl::Status NameTaken(const Address& address, const absl::Status& reason) {
   return absl::AlreadyExistsError(absl::StrCat(
       "listen on ", address.ToString(), ": address already in use by ",
       holder.ok() ? DescribeProcess(holder->process.pid)
-                  : std::string(reason.message()),
+                  : absl::StrCat(reason.message(), " (a look at it: ",
+                                 holder.status().message(), ")"),
       "; stop it or choose another name"));
+}
+
+// Does the name become free by waiting, as far as this look can tell?
+bool MayBecomeFree(const absl::Status& look) {
+  return !absl::IsPermissionDenied(look) && !absl::IsFailedPrecondition(look) &&
+         !absl::IsDataLoss(look);
 }
 
 }  // namespace
@@ -61,9 +71,10 @@ absl::StatusOr<std::unique_ptr<Lobby>> Lobby::Create(
     status = lobby->CreateIdentity(a);
     // On Windows a client that just reads the identity of a server that has
     // died holds it for a moment.
+    int living = 0;
     for (int i = 0; i < kStaleLooks && absl::IsAlreadyExists(status); ++i) {
-      const absl::Status holder = ReadIdentity(a).status();
-      if (!absl::IsNotFound(holder) && !absl::IsAborted(holder)) break;
+      const absl::Status look = ReadIdentity(a).status();
+      if (look.ok() ? ++living > kLivingLooks : !MayBecomeFree(look)) break;
       platform::Waiter().Wait(nullptr,
                               platform::MonotonicNowNs() + kStaleLookNs);
       status = lobby->CreateIdentity(a);
