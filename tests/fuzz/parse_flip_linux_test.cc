@@ -9,7 +9,8 @@
 // serialized and parsed once more, in peace: that must work, and text must be
 // UTF-8, which protobuf promises.
 //
-// SHMRPC_TEST_PARSES: how many (for each type); SHMRPC_TEST_SEED as always.
+// SHMRPC_TEST_PARSES: how many at least (for each type); SHMRPC_TEST_SEED as
+// always.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -271,7 +272,8 @@ TYPED_TEST_SUITE(ParseFlip, Types);
 
 TYPED_TEST(ParseFlip, ChangingMessageParsesOrDoesNot) {
   const uint64_t wanted = ParsesWanted();
-  Watchdog dog(200 + static_cast<int>(wanted / 200), "a parser");
+  Watchdog dog(200 + static_cast<int>(wanted / 200),
+               "a parser, or a message that never parses");
   google::protobuf::SetLogHandler(nullptr);  // of text that is not UTF-8
   TestSeed seed;
   std::mt19937_64 random(seed.value());
@@ -279,7 +281,12 @@ TYPED_TEST(ParseFlip, ChangingMessageParsesOrDoesNot) {
   uint64_t parsed = 0;
   uint64_t changed = 0;
   uint64_t flips = 0;
-  for (int round = 0; parses < wanted; ++round) {
+  // How many parse depends on which thread runs how fast. If few do, little of
+  // the messages was read: then it goes on.
+  const auto enough = [&] {
+    return parses >= wanted && parsed >= wanted / 100;
+  };
+  for (int round = 0; !enough(); ++round) {
     TypeParam message;
     Fill(round % 4, &random, &message);
     const std::string honest = Serialized(message);
@@ -289,7 +296,7 @@ TYPED_TEST(ParseFlip, ChangingMessageParsesOrDoesNot) {
     std::memcpy(data, honest.data(), honest.size());
     Meddler meddler(data, honest, random());
     TypeParam target;
-    for (int i = 0; i < 500 && parses < wanted; ++i, ++parses) {
+    for (int i = 0; i < 500 && !enough(); ++i, ++parses) {
       // As a server does, into a message that is used again; sometimes anew.
       if (i % 16 == 0) TypeParam().Swap(&target);
       if (!target.ParseFromArray(data, static_cast<int>(honest.size()))) {
@@ -316,7 +323,6 @@ TYPED_TEST(ParseFlip, ChangingMessageParsesOrDoesNot) {
       static_cast<unsigned long long>(flips),
       static_cast<unsigned long long>(parsed),
       static_cast<unsigned long long>(changed));
-  EXPECT_GT(parsed, parses / 100) << "nothing parses: nothing was tried";
   EXPECT_LT(parsed, parses) << "no change was ever seen";
 }
 
