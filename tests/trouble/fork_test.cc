@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/support/eventually.h"
 #include "tests/support/footprint.h"
+#include "tests/support/proc_linux.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {
@@ -211,6 +212,11 @@ TEST(ForkedServer, KilledNameIsFreeAlthoughTheChildLives) {
   client.ExpectWorks();
   second.ShutDown();
   EXPECT_EQ(kill(child, SIGKILL), 0);
+  // Until then it holds what it has from its parent.
+  EXPECT_TRUE(Eventually([&] {
+    const char state = StateOf(static_cast<uint32_t>(child));
+    return state == 'Z' || state == '?';
+  }));
   ExpectNextServerReclaims();
 }
 

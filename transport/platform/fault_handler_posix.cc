@@ -82,12 +82,12 @@ void OnSigbus(int signal_number, siginfo_t* info, void* context) {
           ? FindView(reinterpret_cast<uintptr_t>(info->si_addr), &range)
           : -1;
   if (view >= 0) {
-    // First the mark, then the zeros: see PoisonView.
-    PoisonView(view);
-    if (MapZeros(range)) {
-      // Once more: another thread may have healed the view in between, and
-      // these zeros must not pass for its memory.
-      PoisonView(view);
+    // First the mark, then the zeros, which must not pass for memory that
+    // another thread maps again in between: see BeginPoison.
+    BeginPoison(view);
+    const bool mapped = MapZeros(range);
+    EndPoison(view);
+    if (mapped) {
       errno = saved_errno;
       return;
     }

@@ -98,9 +98,10 @@ class View {
   // True once an access to this view has faulted. What was read since may be
   // zeros. Stays true, unless NamedMapping::Restore succeeds.
   bool poisoned() const {
-    // Acquire: pairs with the release in PoisonView (view_registry.cc).
+    // Acquire: pairs with the release in PoisonView and BeginPoison
+    // (view_registry.cc). 1: kPoisonBit.
     return poison_mark_ != nullptr &&
-           poison_mark_->load(std::memory_order_acquire) != 0;
+           (poison_mark_->load(std::memory_order_acquire) & 1) != 0;
   }
 
  private:
@@ -174,7 +175,8 @@ class NamedMapping {
   // a Regrow in whatever process: the same addresses map the object again, and
   // the poison is gone. Any thread, beside others that use the view: those may
   // take zeros for what stands there once more, so it is for views of hints
-  // only. FAILED_PRECONDITION: it is too short still.
+  // only. FAILED_PRECONDITION: it is too short still. ABORTED: others fault in
+  // it all the time; try again.
   absl::Status Restore(const View& view) const;
 
   // Linux: its file, for other primitives of this folder; must not be closed.

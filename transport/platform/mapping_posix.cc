@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/platform/access_posix.h"
+#include "transport/platform/clock.h"
 #include "transport/platform/mapping.h"
 #include "transport/platform/object_file_posix.h"
 #include "transport/platform/os_error.h"
@@ -25,6 +27,8 @@ namespace {
 // round means that another process got further, or has the exclusive lock for
 // the length of an unlink; it may have been stopped just there.
 constexpr int kAttempts = 200;
+// For how long Restore meets with threads that fault beside it.
+constexpr int64_t kRestorePatienceNs = 1000 * 1000 * 1000;
 
 void Backoff(int attempt) {
   if (attempt < 10) return;
@@ -342,12 +346,21 @@ absl::Status NamedMapping::Restore(const View& view) const {
   }
   const int protection =
       view.access() == Access::kReadWrite ? PROT_READ | PROT_WRITE : PROT_READ;
-  if (mmap(view.data(), view.size_bytes(), protection, MAP_SHARED | MAP_FIXED,
-           impl_->file->fd(), 0) == MAP_FAILED) {
-    return OsError(what, errno);
+  const int64_t give_up_ns = MonotonicNowNs() + kRestorePatienceNs;
+  for (;;) {
+    const uint32_t seen = SeePoison(view.registration_);
+    if (mmap(view.data(), view.size_bytes(), protection, MAP_SHARED | MAP_FIXED,
+             impl_->file->fd(), 0) == MAP_FAILED) {
+      return OsError(what, errno);
+    }
+    if (HealView(view.registration_, seen)) return absl::OkStatus();
+    // A thread that faulted is about to map its zeros, or just has.
+    if (MonotonicNowNs() >= give_up_ns) {
+      return absl::AbortedError(absl::StrCat(
+          what, ": other threads fault in it all the time; try again"));
+    }
+    sched_yield();
   }
-  HealView(view.registration_);
-  return absl::OkStatus();
 }
 
 int NamedMapping::descriptor() const { return impl_->file->fd(); }

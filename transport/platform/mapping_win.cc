@@ -285,6 +285,7 @@ absl::Status NamedMapping::Regrow() const { return absl::OkStatus(); }
 // Sections do not shrink: the pages failed to come, or this process protected
 // them. They stay mapped, so access is all that has to be given back.
 absl::Status NamedMapping::Restore(const View& view) const {
+  const uint32_t seen = SeePoison(view.registration_);
   DWORD before = 0;
   if (!VirtualProtect(
           view.data(), static_cast<SIZE_T>(view.size_bytes()),
@@ -292,7 +293,8 @@ absl::Status NamedMapping::Restore(const View& view) const {
           &before)) {
     return OsError(Quoted("map again", impl_->name), LastOsError());
   }
-  HealView(view.registration_);
+  // If it faults once more meanwhile, it is poisoned and may be restored again.
+  HealView(view.registration_, seen);
   return absl::OkStatus();
 }
 

@@ -10,6 +10,12 @@ namespace {
 constexpr int kChunkEntries = 256;
 constexpr int kChunks = 256;
 
+// In the mark above kPoisonBit: how many threads are between BeginPoison and
+// EndPoison, and above that how often one began, so that HealView sees it.
+constexpr uint32_t kPoisoning = 1u << 1;
+constexpr uint32_t kPoisoningMask = 0xfff * kPoisoning;
+constexpr uint32_t kPoisonedAnew = 1u << 13;
+
 // A sequence lock per entry: odd while `range` changes. Its own cache line:
 // `poisoned` is read after every guarded call, neighbours change when views do.
 struct alignas(64) Entry {
@@ -126,18 +132,43 @@ int FindView(uintptr_t address, AddressRange* range) {
 }
 
 void PoisonView(int registration) {
-  // release: pairs with the fence in GuardedCall through the zero pages, which
-  // are mapped only after this: who reads zeros also reads the mark.
-  EntryOf(registration)->poisoned.store(1, std::memory_order_release);
+  // release: who reads that it is poisoned sees what happened before.
+  EntryOf(registration)
+      ->poisoned.fetch_or(kPoisonBit, std::memory_order_release);
 }
 
-void HealView(int registration) {
+void BeginPoison(int registration) {
+  std::atomic<uint32_t>& mark = EntryOf(registration)->poisoned;
+  // Relaxed: the next operation on the same word publishes it.
+  mark.fetch_add(kPoisoning + kPoisonedAnew, std::memory_order_relaxed);
+  // release: pairs with the fence in GuardedCall through the zero pages, which
+  // are mapped only after this: who reads zeros also reads the mark.
+  mark.fetch_or(kPoisonBit, std::memory_order_release);
+}
+
+void EndPoison(int registration) {
+  // release: pairs with the acquire in SeePoison: who maps the object after
+  // that has mapped it over these zeros.
+  EntryOf(registration)
+      ->poisoned.fetch_sub(kPoisoning, std::memory_order_release);
+}
+
+uint32_t SeePoison(int registration) {
+  // acquire: pairs with EndPoison.
+  return PoisonMark(registration)->load(std::memory_order_acquire);
+}
+
+bool HealView(int registration, uint32_t seen) {
+  if ((seen & kPoisoningMask) != 0) return false;
   // release: who reads that there is no poison reads the object, mapped before.
-  EntryOf(registration)->poisoned.store(0, std::memory_order_release);
+  return EntryOf(registration)
+      ->poisoned.compare_exchange_strong(seen, seen & ~kPoisonBit,
+                                         std::memory_order_release,
+                                         std::memory_order_relaxed);
 }
 
 bool ViewIsPoisoned(int registration) {
-  return PoisonMark(registration)->load(std::memory_order_acquire) != 0;
+  return (SeePoison(registration) & kPoisonBit) != 0;
 }
 
 const std::atomic<uint32_t>* PoisonMark(int registration) {

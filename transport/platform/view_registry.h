@@ -38,10 +38,19 @@ int FindView(uintptr_t address, AddressRange* range);
 // Sticky until HealView, or until the number is deregistered.
 // Async-signal-safe.
 void PoisonView(int registration);
-// The object is mapped there again.
-void HealView(int registration);
+// The same, around what maps zeros there: until EndPoison nobody can heal it.
+void BeginPoison(int registration);
+void EndPoison(int registration);
+
+// The object was mapped there again after `seen` was. False, and nothing is
+// healed: since then, or before and not ended yet, a thread has poisoned it,
+// and its zeros may lie over the object.
+bool HealView(int registration, uint32_t seen);
+uint32_t SeePoison(int registration);
+
 bool ViewIsPoisoned(int registration);
-// What it looks at: not 0 from then on. Valid while the number is registered.
+// What it looks at: has kPoisonBit. Valid while the number is registered.
+constexpr uint32_t kPoisonBit = 1;
 const std::atomic<uint32_t>* PoisonMark(int registration);
 
 // Linux: the SIGBUS handler, once per process, chained to the one before.
