@@ -14,7 +14,7 @@
 #include "tests/death/peers.h"
 #include "tests/death/server_footprint.h"
 #include "tests/support/eventually.h"
-#include "tests/support/proc_linux.h"
+#include "tests/support/stop_linux.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {
@@ -36,10 +36,7 @@ class FrozenClient : public ::testing::Test {
     other_ = std::make_unique<DeathClient>(target_, UniqueName("held"));
   }
 
-  void Freeze() {
-    ASSERT_EQ(kill(static_cast<pid_t>(frozen_->pid()), SIGSTOP), 0);
-    ASSERT_TRUE(Eventually([&] { return StateOf(frozen_->pid()) == 'T'; }));
-  }
+  void Freeze() { ASSERT_TRUE(StopProcess(frozen_->pid())); }
   void Thaw() { kill(static_cast<pid_t>(frozen_->pid()), SIGCONT); }
 
   // A moment by chance, of the calls' beginnings or later.

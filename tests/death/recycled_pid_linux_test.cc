@@ -19,6 +19,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/proc_linux.h"
 #include "tests/support/script.h"
+#include "tests/support/stop_linux.h"
 #include "tests/trouble/pid_namespace_linux.h"
 #include "tests/trouble/support.h"
 #include "transport/platform/process.h"
@@ -97,8 +98,7 @@ std::string DeadServerOfPendingCalls() {
   client.Go(kSmall | kConnecting, 1);
   client.AwaitHeld();
   // So that the client sees nothing of the death before the pid is taken.
-  kill(static_cast<pid_t>(client.pid()), SIGSTOP);
-  if (!Eventually([&] { return StateOf(client.pid()) == 'T'; })) return "stop";
+  if (!StopProcess(client.pid())) return "stop";
   server.Kill();
   Heir heir(server.pid());
   if (!heir.took()) return "the pid was not taken";
@@ -118,8 +118,7 @@ std::string DeadClient() {
   client.Go(kSmall | kStreams, 1);
   client.AwaitHeld();
   // The same of the server.
-  kill(static_cast<pid_t>(server.pid()), SIGSTOP);
-  if (!Eventually([&] { return StateOf(server.pid()) == 'T'; })) return "stop";
+  if (!StopProcess(server.pid())) return "stop";
   client.Kill();
   Heir heir(client.pid());
   if (!heir.took()) return "the pid was not taken";
@@ -135,8 +134,7 @@ std::string DeadClientBetweenOfferAndWatch() {
   DeathServer server(target);
   if (!OneCall(target).ok()) return "the server does not work";
   const ServerFootprint fresh = ServerFootprintOf(&server);
-  kill(static_cast<pid_t>(server.pid()), SIGSTOP);
-  if (!Eventually([&] { return StateOf(server.pid()) == 'T'; })) return "stop";
+  if (!StopProcess(server.pid())) return "stop";
   DeathClient client(target, UniqueName("held"));
   client.Go(kSmall, 1);
   // Its connections have names before they are offered; those it waits with.

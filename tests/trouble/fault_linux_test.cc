@@ -13,6 +13,7 @@
 #include "tests/support/proc_linux.h"
 #include "tests/support/script.h"
 #include "tests/support/scripted.h"
+#include "tests/support/stop_linux.h"
 #include "tests/support/truncate_objects_linux.h"
 #include "tests/trouble/break_connection.h"
 #include "tests/trouble/support.h"
@@ -80,8 +81,7 @@ TEST(ConnectionGoneLinux, OfAStoppedClientShutdownEnds) {
       SpawnRole("lazy_reader", {server.process.target(), script.name()});
   ASSERT_EQ(client.ReadLine(), "reads");
   script.AwaitStep(server.observer.get(), 1, 2);
-  ASSERT_EQ(kill(static_cast<pid_t>(client.pid()), SIGSTOP), 0);
-  ASSERT_TRUE(Eventually([&] { return StateOf(client.pid()) == 'T'; }));
+  ASSERT_TRUE(StopProcess(client.pid()));
   ASSERT_GE(BreakConnections(server.process.pid()), 1);
   server.process.BeginShutdown(std::chrono::milliseconds(100));
   server.process.AwaitDown();
@@ -198,8 +198,7 @@ TEST_F(LobbyGone, UnderLoadAllCallsAndConnectsSucceed) {
 TEST_F(LobbyGone, OfAStoppedServerNameStaysTakenAndClientsTryAgain) {
   EchoClient established(server_.name());
   established.ExpectWorks();
-  ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGSTOP), 0);
-  ASSERT_TRUE(Eventually([&] { return StateOf(server_.pid()) == 'T'; }));
+  ASSERT_TRUE(StopProcess(server_.pid()));
   TruncateLobby();
   EchoServer second(server_.name());
   EXPECT_FALSE(second.started());
@@ -227,8 +226,7 @@ TEST_F(LobbyGone, ForLongerThanItsClientsArePatientEndsTheirCalls) {
   EchoClient client(server_.name());
   client.ExpectWorks();
   ASSERT_TRUE(Rests(server_.pid()));
-  ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGSTOP), 0);
-  ASSERT_TRUE(Eventually([&] { return StateOf(server_.pid()) == 'T'; }));
+  ASSERT_TRUE(StopProcess(server_.pid()));
   TruncateLobby();
   ExpectUnavailable(client.Call(SmallRequest()), {"does not make it good"});
   ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGCONT), 0);

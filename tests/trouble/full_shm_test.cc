@@ -12,10 +12,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "tests/support/eventually.h"
-#include "tests/support/proc_linux.h"
 #include "tests/support/script.h"
 #include "tests/support/scripted.h"
+#include "tests/support/stop_linux.h"
 #include "tests/trouble/break_connection.h"
 #include "tests/trouble/support.h"
 
@@ -184,8 +183,7 @@ TEST_F(FullShm, TruncatedLobbyIsMadeGoodOnceThereIsRoom) {
   established.ExpectWorks();
   Watchdog dog(60, "a lobby truncated in a full /dev/shm");
   // It must not have the page back before it is gone.
-  ASSERT_EQ(kill(static_cast<pid_t>(server.pid()), SIGSTOP), 0);
-  ASSERT_TRUE(Eventually([&] { return StateOf(server.pid()) == 'T'; }));
+  ASSERT_TRUE(StopProcess(server.pid()));
   ASSERT_EQ(Break(Memory::kSlots, server.target(), server.pid(), 0), 1);
   ASSERT_EQ(Break(Memory::kIdentity, server.target(), server.pid(), 0), 1);
   Fill(0);

@@ -5,8 +5,7 @@
 #include <string>
 #include <thread>
 
-#include "tests/support/eventually.h"
-#include "tests/support/proc_linux.h"
+#include "tests/support/stop_linux.h"
 #include "tests/trouble/support.h"
 
 namespace shmrpc {
@@ -18,10 +17,7 @@ class StoppedServer : public ::testing::Test {
   StoppedServer() : server_(UniqueName("stopped")) {}
   ~StoppedServer() override { Continue(); }
 
-  void Stop() {
-    ASSERT_EQ(kill(static_cast<pid_t>(server_.pid()), SIGSTOP), 0);
-    ASSERT_TRUE(Eventually([&] { return StateOf(server_.pid()) == 'T'; }));
-  }
+  void Stop() { ASSERT_TRUE(StopProcess(server_.pid())); }
   void Continue() { kill(static_cast<pid_t>(server_.pid()), SIGCONT); }
 
   EchoServer server_;

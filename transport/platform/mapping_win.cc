@@ -293,7 +293,8 @@ absl::Status NamedMapping::Restore(const View& view) const {
           &before)) {
     return OsError(Quoted("map again", impl_->name), LastOsError());
   }
-  // If it faults once more meanwhile, it is poisoned and may be restored again.
+  // One that faulted before that may mark it afterwards; then it is restored
+  // once more.
   HealView(view.registration_, seen);
   return absl::OkStatus();
 }
