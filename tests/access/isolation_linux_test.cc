@@ -126,13 +126,20 @@ SHMRPC_TEST_ROLE(knocker) {
   shape.client = platform::CurrentProcess();
   shape.ring_size_bytes = 0;
   const std::string& what = args.at(2);
-  if (what == "another's pid") {
+  if (what == "another's pid" || what == "another's pid without a lock") {
     // Its parent, which lives, and is another user's.
     shape.client = *platform::ProcessWithPid(static_cast<uint32_t>(getppid()));
   }
   if (what == "rings of its own")
     shape.ring_size_bytes = memory::kRingSizeBytes;
   const link::Nonce nonce = knocker.Make(shape);
+  if (what == "another's pid without a lock") {
+    struct flock creator = {};
+    creator.l_type = F_UNLCK;
+    creator.l_start = 1;
+    creator.l_len = 1;
+    fcntl(knocker.object().mapping.descriptor(), F_SETLK, &creator);
+  }
   SendLine(knocker.object().name.name);
   if (what == "lease") {
     // Whoever opens the file is kept waiting until this process gives in.
@@ -176,6 +183,18 @@ TEST_F(Isolation, ClientThatClaimsAnothersPidIsRefused) {
   EXPECT_THAT(server.AwaitLog(name),
               AllOf(HasSubstr("it says its pid is"),
                     HasSubstr(absl::StrCat("the system says ", liar.pid()))));
+  EXPECT_TRUE(liar.Wait().ok());
+  server.ShutDown();
+}
+
+TEST_F(Isolation, ClientWhosePidNobodyVouchesForIsRefused) {
+  UserServer server(kServerUser, "666");
+  Subprocess liar =
+      SpawnKnocker(server.target(), "another's pid without a lock");
+  const std::string name = liar.ReadLine().value_or("?");
+  EXPECT_EQ(liar.ReadLine(),
+            absl::StrCat(memory::kHelloRefused, " ", memory::kRefusedIdentity));
+  EXPECT_THAT(server.AwaitLog(name), HasSubstr("nobody vouches for its pid"));
   EXPECT_TRUE(liar.Wait().ok());
   server.ShutDown();
 }

@@ -25,7 +25,7 @@ SANITIZERS = {
 POINTS = "store_points"
 POINTS_PATTERNS = ["//tests/death/..."]
 POINTS_WITHIN = {"//...", "//tests/...", "//tests/death/...", "//tests/death:all",
-                 "//tests/death:store_point_kill_test"}
+                 "//tests/death:publication_order_test", "//tests/death:store_point_kill_test"}
 SANITIZED = ["//transport/...", "//tests/...", "//examples/..."]
 
 

@@ -51,6 +51,11 @@ Verdict Judge(const ConnectionClaims& claims, const ConnectionObject& object) {
             absl::StrCat("a connection that user ", object.mapping.owner().user,
                          " made, who has to knock")};
   }
+  if (object.mapping.CreatorIsGone()) {
+    return {memory::kRefusedIdentity,
+            absl::StrCat("nobody vouches for its pid, ", claims.client.pid,
+                         ": who made it does not hold it, or has ended")};
+  }
   const auto witness = object.mapping.CreatorPid();
   if (witness && *witness != claims.client.pid) {
     return {memory::kRefusedPidNamespace,

@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "transport/link/connection_object.h"
 #include "transport/link/entrance.h"
 #include "transport/link/lobby.h"
+#include "transport/link/slot_offer.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
 #include "transport/platform/store_point.h"
@@ -17,12 +19,7 @@ namespace shmrpc {
 namespace link {
 namespace {
 
-using memory::AcceptSlot;
-using memory::ConnectionPage;
-using memory::LobbySlots;
-using platform::Guarded;
 using platform::NamedMapping;
-using platform::View;
 
 constexpr int64_t kMillisecondNs = 1000 * 1000;
 // How long a server has to make good a lobby that somebody truncated.
@@ -92,69 +89,6 @@ absl::Status Refused(const Address& address, uint32_t reason, uint64_t limit) {
       address.ToString(), ": its server refused the connection: ", why));
 }
 
-// Puts the connection's nonce into a free slot; its index, or -1: none is free.
-int Offer(LobbySlots* slots, const Nonce& nonce, uint32_t pid) {
-  const uint64_t owner = static_cast<uint64_t>(pid) << 32;
-  for (uint32_t i = 0; i < memory::kSlotCount; ++i) {
-    AcceptSlot& slot = slots->slots[i];
-    uint64_t expected = memory::kSlotFree;
-    // SYNC(slot-freed): acquire pairs with the server's release when it freed
-    // the slot: it has read the nonce that stood there.
-    if (!slot.state.compare_exchange_strong(expected,
-                                            owner | memory::kSlotClaimed,
-                                            std::memory_order_acquire)) {
-      continue;
-    }
-    SHMRPC_STORE_POINT("slot.claimed");
-    // Relaxed: published by the store below.
-    slot.nonce[0].store(nonce.high, std::memory_order_relaxed);
-    SHMRPC_STORE_POINT("slot.nonce high");
-    slot.nonce[1].store(nonce.low, std::memory_order_relaxed);
-    SHMRPC_STORE_POINT("slot.nonce low");
-    // SYNC(slot-offered): release pairs with the server's acquire.
-    slot.state.store(owner | memory::kSlotOffered, std::memory_order_release);
-    SHMRPC_STORE_POINT("slot.offered");
-    return static_cast<int>(i);
-  }
-  return -1;
-}
-
-// Does the slot still hold it? If not, the server has taken it, or somebody has
-// spoilt it.
-bool StillOffered(const LobbySlots* slots, int index, const Nonce& nonce,
-                  uint32_t pid) {
-  const AcceptSlot& slot = slots->slots[index];
-  // Relaxed: nothing is read that its state orders.
-  return slot.state.load(std::memory_order_relaxed) ==
-             (static_cast<uint64_t>(pid) << 32 | memory::kSlotOffered) &&
-         slot.nonce[0].load(std::memory_order_relaxed) == nonce.high &&
-         slot.nonce[1].load(std::memory_order_relaxed) == nonce.low;
-}
-
-// Takes an offer back that nobody looked at. If the server was faster, the slot
-// may hold the offer of another thread of this process by now: that one stays.
-void Withdraw(LobbySlots* slots, int index, const Nonce& nonce, uint32_t pid) {
-  AcceptSlot& slot = slots->slots[index];
-  const uint64_t owner = static_cast<uint64_t>(pid) << 32;
-  uint64_t expected = owner | memory::kSlotOffered;
-  // Claimed, nobody else touches it. SYNC(slot-offered): acquire pairs with the
-  // release of whoever offered it.
-  if (!slot.state.compare_exchange_strong(
-          expected, owner | memory::kSlotClaimed, std::memory_order_acquire)) {
-    return;
-  }
-  SHMRPC_STORE_POINT("slot.claimed again");
-  // Relaxed: ordered by the acquire above.
-  const bool ours =
-      slot.nonce[0].load(std::memory_order_relaxed) == nonce.high &&
-      slot.nonce[1].load(std::memory_order_relaxed) == nonce.low;
-  // SYNC(slot-offered), if it is put back; its client rings again.
-  slot.state.store(
-      ours ? uint64_t{memory::kSlotFree} : owner | memory::kSlotOffered,
-      std::memory_order_release);
-  SHMRPC_STORE_POINT("slot.withdrawn");
-}
-
 // Looks again for a while where its server is about to have it ready.
 absl::StatusOr<Entrance::Ptr> FindSoon(const Address& address,
                                        const std::string& server_user,
@@ -209,7 +143,11 @@ absl::StatusOr<ConnectionObject> OpenMade(const Address& address,
   }
   if (!object.ok()) return object.status();
   ConnectionClaims claims;
-  if (!ReadClaims(*object, &claims) ||
+  // An object of this process's user or of root would pass as well, and so
+  // would a connection that is somebody else's.
+  if (object->mapping.owner().user != server.user ||
+      !ReadClaims(*object, &claims) ||
+      !(claims.client == platform::CurrentProcess()) ||
       claims.magic != memory::kConnectionMagic || claims.IsKnock() ||
       !claims.SizesFit(*object)) {
     return absl::DataLossError(absl::StrCat(
@@ -220,168 +158,250 @@ absl::StatusOr<ConnectionObject> OpenMade(const Address& address,
   return object;
 }
 
-}  // namespace
+// One Connect, step by step.
+class Handshake {
+ public:
+  Handshake(const Address& address, ConnectOptions options)
+      : address_(address), options_(std::move(options)) {
+    death_->cancel = options_.cancel != nullptr
+                         ? options_.cancel
+                         : std::make_shared<ConnectCancel>();
+  }
 
-absl::StatusOr<ClientLink> Connect(const Address& address,
-                                   ConnectOptions options) {
-  const int64_t deadline_ns = options.deadline_ns;
-  auto death = std::make_shared<ServerDeath>();
-  death->cancel = options.cancel != nullptr ? std::move(options.cancel)
-                                            : std::make_shared<ConnectCancel>();
-  auto found =
-      FindSoon(address, options.server_user, deadline_ns, death->cancel.get());
+  absl::StatusOr<ClientLink> Run() {
+    absl::Status status = FindServer();
+    if (status.ok()) status = MakeOffered();
+    if (status.ok()) status = WatchServer();
+    if (status.ok()) status = AwaitAnswer();
+    if (status.ok() && knocks()) status = TakeMade();
+    if (!status.ok()) return status;
+    return MakeLink();
+  }
+
+ private:
+  // What the server wrote into the object that it was offered.
+  struct Answer {
+    uint32_t state = memory::kHelloPending;
+    uint32_t refusal = memory::kRefusedNone;
+    uint64_t limit = 0;
+    Nonce made;
+  };
+
+  const ServerIdentity& server() const { return entrance_->server(); }
+  bool knocks() const { return server().MakesConnections(); }
+
+  absl::Status FindServer();
+  absl::Status MakeOffered();
+  absl::Status WatchServer();
+  absl::Status AwaitAnswer();
+  absl::Status Offer(int64_t* pause_ns);
+  absl::Status Reserve();
+  absl::Status ReadAnswer();
+  absl::Status GiveUp(absl::Status status);
+  absl::Status TakeMade();
+  ClientLink MakeLink();
+
+  const Address address_;
+  ConnectOptions options_;
+  const std::shared_ptr<ServerDeath> death_ = std::make_shared<ServerDeath>();
+  Entrance::Ptr entrance_;
+  platform::Event poller_event_;
+  Nonce nonce_;
+  ConnectionObject object_;  // what is offered; in the end the connection's
+  absl::optional<SlotOffer> slot_;
+  bool reserved_ = false;
+  int64_t slots_gone_ns_ = 0;  // since when; 0: they are there
+  Answer answer_;
+  // Of a knock's answer.
+  NamedMapping witness_;
+  uint64_t ring_size_bytes_ = memory::kRingSizeBytes;
+  // Last: what it calls uses the others.
+  std::unique_ptr<platform::DeathWatch> watch_;
+};
+
+absl::Status Handshake::FindServer() {
+  auto found = FindSoon(address_, options_.server_user, options_.deadline_ns,
+                        death_->cancel.get());
   if (!found.ok()) return found.status();
-  const Entrance::Ptr entrance = *std::move(found);
-  const ServerIdentity& server = entrance->server();
-  LobbySlots* const slots = entrance->slots();
+  entrance_ = *std::move(found);
   auto poller_event = platform::Event::Open(
-      SlotsName(server.slots_scope, server.slots_nonce).WithSuffix(".p"),
-      &slots->poller_wake.word);
+      SlotsName(server().slots_scope, server().slots_nonce).WithSuffix(".p"),
+      &entrance_->slots()->poller_wake.word);
   if (!poller_event.ok()) return poller_event.status();
+  poller_event_ = *std::move(poller_event);
+  return absl::OkStatus();
+}
 
-  // The connection object, complete before anyone can find it; the memory of
-  // its rings follows while the server wakes up. Or a knock.
-  const Nonce nonce = Nonce::Random();
+// The connection object, complete before anyone can find it; the memory of its
+// rings follows while the server wakes up. Or a knock.
+absl::Status Handshake::MakeOffered() {
+  nonce_ = Nonce::Random();
   const platform::ProcessId self = platform::CurrentProcess();
-  const bool knocks = server.MakesConnections();
   auto offered =
-      knocks ? MakeKnock(server, nonce, self)
-             : CreateConnectionObject(
-                   ConnectionName(server.slots_scope, nonce),
-                   {self, memory::kRingSizeBytes, /*reserve_late=*/true}, {});
+      knocks() ? MakeKnock(server(), nonce_, self)
+               : CreateConnectionObject(
+                     ConnectionName(server().slots_scope, nonce_),
+                     {self, memory::kRingSizeBytes, /*reserve_late=*/true}, {});
   if (!offered.ok()) return offered.status();
-  const View& view = offered->view;
-  ConnectionPage* const page = offered->page();
+  object_ = *std::move(offered);
+  reserved_ = knocks();
+  slot_.emplace(entrance_->slots(), nonce_, self.pid);
+  return absl::OkStatus();
+}
 
+absl::Status Handshake::WatchServer() {
   auto watch = platform::DeathWatch::Start(
-      server.process,
-      [death, on_server_death = std::move(options.on_server_death)] {
+      server().process,
+      [death = death_, on_server_death = std::move(options_.on_server_death)] {
         // Relaxed: Interrupt and the wait it ends order it.
         death->dead.store(true, std::memory_order_relaxed);  // not shared
         death->cancel->waiter()->Interrupt();
         if (on_server_death != nullptr) on_server_death();
       });
-  if (absl::IsNotFound(watch.status())) return Gone(address);
+  if (absl::IsNotFound(watch.status())) return Gone(address_);
   if (!watch.ok()) return watch.status();
+  watch_ = *std::move(watch);
+  return absl::OkStatus();
+}
 
-  int slot = -1;
-  // A server that took the offer meanwhile is told, too.
-  const auto give_up = [&](absl::Status status) {
-    Guarded(view, [&] {
-      // SYNC(closed)
-      page->side[memory::kClientSide].closed.store(1,
-                                                   std::memory_order_release);
-      SHMRPC_STORE_POINT("connect.given up");
-    });
-    Guarded(entrance->slots_view(), [&] {
-      if (slot >= 0) Withdraw(slots, slot, nonce, self.pid);
-      poller_event->Signal();
-    });
-    return status;
-  };
-  uint32_t answer = memory::kHelloPending;
-  uint32_t refusal = memory::kRefusedNone;
-  uint64_t limit = 0;
-  Nonce made;
-  bool reserved = knocks;
-  int64_t slots_gone_ns = 0;  // since when; 0: they are there
-  // Rings again after 1, 10, 100 ms, then each second: slots are shared with
-  // other clients, any of which might have spoilt ours or taken our signal.
-  for (int64_t pause_ns = kMillisecondNs; answer == memory::kHelloPending;) {
-    const bool alive = Guarded(entrance->slots_view(), [&] {
-      // A server that has taken it and is slow finds nothing new in a second
-      // one.
-      if (slot >= 0 && pause_ns >= kOfferAgainNs &&
-          !StillOffered(slots, slot, nonce, self.pid)) {
-        slot = -1;
-      }
-      if (slot < 0) slot = Offer(slots, nonce, self.pid);
-      entrance->accept_event()->Signal();
-    });
-    if (!alive) {
-      // Whatever stood there is lost, so it is offered anew.
-      slot = -1;
-      const int64_t now_ns = platform::MonotonicNowNs();
-      if (slots_gone_ns == 0) slots_gone_ns = now_ns;
-      if (entrance->Restore()) {
-        slots_gone_ns = 0;
-        pause_ns = kMillisecondNs;
-      } else if (now_ns - slots_gone_ns >= kRepairPatienceNs) {
-        return give_up(absl::DataLossError(absl::StrCat(
-            address.ToString(),
-            ": its accept slots are gone (truncated by some process of this "
-            "user), and it does not make them good; try again")));
-      }
-    }
-    if (!reserved) {
-      if (absl::Status status = offered->mapping.Reserve(); !status.ok()) {
-        return give_up(std::move(status));
-      }
-      reserved = true;
-    }
+// Rings again after 1, 10, 100 ms, then each second: slots are shared with
+// other clients, any of which might have spoilt ours or taken our signal.
+absl::Status Handshake::AwaitAnswer() {
+  int64_t pause_ns = kMillisecondNs;
+  for (;;) {
+    if (absl::Status status = Offer(&pause_ns); !status.ok()) return status;
+    if (absl::Status status = Reserve(); !status.ok()) return status;
     const int64_t again_ns = platform::MonotonicNowNs() + pause_ns;
-    death->cancel->waiter()->Wait(&offered->client_event,
-                                  std::min(deadline_ns, again_ns));
-    if (!Guarded(view, [&] {
-          // SYNC(hello): acquire pairs with the server's release.
-          answer = page->hello.state.load(std::memory_order_acquire);
-          refusal = page->hello.refusal;
-          limit = page->hello.limit;
-          made = {page->hello.connection_nonce[0],
-                  page->hello.connection_nonce[1]};
-        })) {
-      return absl::DataLossError(
-          absl::StrCat("connection ", offered->name.name, " was truncated"));
-    }
-    if (answer != memory::kHelloPending) break;
-    if (death->dead.load(std::memory_order_relaxed)) return Gone(address);
+    death_->cancel->waiter()->Wait(&object_.client_event,
+                                   std::min(options_.deadline_ns, again_ns));
+    if (absl::Status status = ReadAnswer(); !status.ok()) return status;
+    if (answer_.state != memory::kHelloPending) break;
+    // Relaxed: see WatchServer.
+    if (death_->dead.load(std::memory_order_relaxed)) return Gone(address_);
     const int64_t now_ns = platform::MonotonicNowNs();
-    const bool cancelled = death->cancel->cancelled();
-    if (cancelled || now_ns >= deadline_ns) {
-      if (cancelled) {
-        return give_up(absl::CancelledError(absl::StrCat(
-            address.ToString(), ": connecting to it was cancelled")));
-      }
-      return give_up(absl::DeadlineExceededError(absl::StrCat(
-          address.ToString(), ": its server (pid ", server.process.pid,
+    if (death_->cancel->cancelled()) {
+      return GiveUp(absl::CancelledError(absl::StrCat(
+          address_.ToString(), ": connecting to it was cancelled")));
+    }
+    if (now_ns >= options_.deadline_ns) {
+      return GiveUp(absl::DeadlineExceededError(absl::StrCat(
+          address_.ToString(), ": its server (pid ", server().process.pid,
           ") did not answer the connection handshake")));
     }
     if (now_ns >= again_ns)
       pause_ns = std::min(pause_ns * 10, 1000 * kMillisecondNs);
   }
-  if (answer != memory::kHelloAccepted) return Refused(address, refusal, limit);
+  if (answer_.state == memory::kHelloAccepted) return absl::OkStatus();
+  return Refused(address_, answer_.refusal, answer_.limit);
+}
 
-  ConnectionObject object = *std::move(offered);
-  NamedMapping witness;
-  uint64_t ring_size_bytes = memory::kRingSizeBytes;
-  if (knocks) {
-    auto opened = OpenMade(address, server, made, &ring_size_bytes);
-    if (!opened.ok()) return opened.status();
-    // Without a name, but held: the server looks whether it is.
-    witness = std::move(object.mapping);
-    witness.Unlink();
-    object = *std::move(opened);
+// Offers the object and rings. `*pause_ns`: until the next time.
+absl::Status Handshake::Offer(int64_t* pause_ns) {
+  if (platform::Guarded(entrance_->slots_view(), [&] {
+        // A server that has taken it and is slow finds nothing new in a second
+        // one.
+        if (*pause_ns >= kOfferAgainNs) slot_->ForgetIfGone();
+        slot_->Make();
+        entrance_->accept_event()->Signal();
+      })) {
+    return absl::OkStatus();
   }
+  // Whatever stood there is lost, so it is offered anew.
+  slot_->Forget();
+  const int64_t now_ns = platform::MonotonicNowNs();
+  if (slots_gone_ns_ == 0) slots_gone_ns_ = now_ns;
+  if (entrance_->Restore()) {
+    slots_gone_ns_ = 0;
+    *pause_ns = kMillisecondNs;
+  } else if (now_ns - slots_gone_ns_ >= kRepairPatienceNs) {
+    return GiveUp(absl::DataLossError(absl::StrCat(
+        address_.ToString(),
+        ": its accept slots are gone (truncated by some process of this "
+        "user), and it does not make them good; try again")));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Handshake::Reserve() {
+  if (reserved_) return absl::OkStatus();
+  if (absl::Status status = object_.mapping.Reserve(); !status.ok()) {
+    return GiveUp(std::move(status));
+  }
+  reserved_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Handshake::ReadAnswer() {
+  const memory::ServerHello& hello = object_.page()->hello;
+  if (platform::Guarded(object_.view, [&] {
+        // SYNC(hello): acquire pairs with the server's release.
+        answer_.state = hello.state.load(std::memory_order_acquire);
+        answer_.refusal = hello.refusal;
+        answer_.limit = hello.limit;
+        answer_.made = {hello.connection_nonce[0], hello.connection_nonce[1]};
+      })) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat("connection ", object_.name.name, " was truncated"));
+}
+
+// A server that took the offer meanwhile is told, too. Returns `status`.
+absl::Status Handshake::GiveUp(absl::Status status) {
+  platform::Guarded(object_.view, [&] {
+    // SYNC(closed)
+    object_.page()->side[memory::kClientSide].closed.store(
+        1, std::memory_order_release);
+    SHMRPC_STORE_POINT("connect.given up");
+  });
+  platform::Guarded(entrance_->slots_view(), [&] {
+    slot_->Withdraw();
+    poller_event_.Signal();
+  });
+  return status;
+}
+
+// The connection that the server made for this process; `object_` is the knock
+// so far, and held on without a name: the server looks whether it is.
+absl::Status Handshake::TakeMade() {
+  auto opened = OpenMade(address_, server(), answer_.made, &ring_size_bytes_);
+  if (!opened.ok()) return opened.status();
+  witness_ = std::move(object_.mapping);
+  witness_.Unlink();
+  object_ = *std::move(opened);
+  return absl::OkStatus();
+}
+
+ClientLink Handshake::MakeLink() {
   ClientLink link;
-  link.own_event = std::move(object.client_event);
-  link.watch = *std::move(watch);
+  link.own_event = std::move(object_.client_event);
+  link.watch = std::move(watch_);
   Connection::Parts parts;
-  parts.name = object.name;
-  parts.mapping = std::move(object.mapping);
-  parts.view = std::move(object.view);
-  parts.ring_size_bytes = ring_size_bytes;
-  parts.segment_access = SegmentAccess(server);
-  parts.witness = std::move(witness);
-  parts.peer = server.process;
-  parts.peer_user = server.user;
-  parts.same_user = server.same_user;
-  parts.memory_account = std::move(options.memory_account);
-  parts.peer_event = *std::move(poller_event);
-  parts.peer_event_owner = entrance;
-  parts.restore_peer_event = [entrance] { return entrance->Restore(); };
+  parts.name = object_.name;
+  parts.mapping = std::move(object_.mapping);
+  parts.view = std::move(object_.view);
+  parts.ring_size_bytes = ring_size_bytes_;
+  parts.segment_access = SegmentAccess(server());
+  parts.witness = std::move(witness_);
+  parts.peer = server().process;
+  parts.peer_user = server().user;
+  parts.same_user = server().same_user;
+  parts.memory_account = std::move(options_.memory_account);
+  parts.peer_event = std::move(poller_event_);
+  parts.peer_event_owner = entrance_;
+  parts.restore_peer_event = [entrance = entrance_] {
+    return entrance->Restore();
+  };
   link.connection =
       std::make_unique<Connection>(memory::kClientSide, std::move(parts));
   return link;
+}
+
+}  // namespace
+
+absl::StatusOr<ClientLink> Connect(const Address& address,
+                                   ConnectOptions options) {
+  return Handshake(address, std::move(options)).Run();
 }
 
 bool ServerGone(const Address& address, const platform::ProcessId& server) {

@@ -187,6 +187,13 @@ class Connection {
   const platform::View& view() const { return parts_.view; }
 
  private:
+  // An honest sender makes a segment for a frame that follows, and drops it
+  // once: two frames about segments for each other one, and beyond that those
+  // about the segments that exist, or are made by threads that have not sent
+  // their frame yet.
+  static constexpr int64_t kSegmentFramesPerFrame = 2;
+  static constexpr int64_t kMostSegmentFramesLeft = 4 * memory::kMaxSegments;
+
   enum class PushResult { kPushed, kFull, kBroken };
   struct Record;
 
@@ -233,6 +240,9 @@ class Connection {
   // The leading thread's, both.
   int64_t ring_lost_since_ns_ = 0;  // RingPeer's; 0: the last one was not lost
   memory::RingConsumer consumer_;
+  // Frames about segments that may still come, before one of another
+  // kind has to. Next's.
+  int64_t segment_frames_left_ = kMostSegmentFramesLeft;
   memory::ArenaSender arena_sender_;
   memory::ArenaReceiver arena_receiver_;
   bool copy_before_parse_;

@@ -60,7 +60,8 @@ class HostileClient : public ::testing::Test {
  protected:
   // Puts a record where the server reads next, which is at `offset_`.
   void Forge(const Forged& forged) {
-    uint8_t* at = pair_.ring(kClientSide, kClientSide) + offset_;
+    uint8_t* at = pair_.ring(kClientSide, kClientSide) +
+                  offset_ % pair_.ring_size_bytes();
     auto* header = reinterpret_cast<FrameHeader*>(at);
     header->aux = forged.aux;
     header->metadata_bytes = forged.metadata_bytes;
@@ -264,6 +265,30 @@ TEST_F(HostileSegment, BlockNumberThatCannotGoBackBreaksTheConnection) {
   Frame frame;
   EXPECT_FALSE(pair_.server().Next(&frame));
   EXPECT_EQ(pair_.server().status().code(), absl::StatusCode::kDataLoss);
+}
+
+// Each pair costs the receiver more than its sender.
+TEST_F(HostileSegment, SegmentsWithoutEndBreakTheConnection) {
+  Frame frame;
+  const auto announce_and_drop = [&] {
+    Announce(kSize);
+    Forge(Record(kHeader, memory::kFrameDrop, 0));
+    EXPECT_FALSE(pair_.server().Next(&frame));
+    segment_ = platform::NamedMapping();
+    segment_ = *platform::NamedMapping::Create(pair_.name().WithSuffix(".c0"),
+                                               kSize, {});
+  };
+  // As a sender does that makes a new one for every frame.
+  for (uint32_t i = 0; i < 8 * memory::kMaxSegments; ++i) {
+    announce_and_drop();
+    Forge(Record(kHeader, memory::kFrameOpen, 0));
+    ASSERT_TRUE(pair_.server().Next(&frame)) << pair_.server().status();
+  }
+  for (uint32_t i = 0; i < 8 * memory::kMaxSegments; ++i) {
+    if (pair_.server().broken()) break;
+    announce_and_drop();
+  }
+  ExpectBroken("announces and drops segments without end");
 }
 
 TEST(HostileConsumer, ConsumingWhatWasNeverSentBreaksTheConnection) {

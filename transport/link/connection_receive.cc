@@ -1,5 +1,6 @@
 // Connection: taking frames, and sleep.
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -113,6 +114,8 @@ bool Connection::Interpret(const BlockRef& ref, const SegmentInfo& segment,
     if (!done.ok()) Fail(std::move(done));
     return false;
   }
+  segment_frames_left_ = std::min(segment_frames_left_ + kSegmentFramesPerFrame,
+                                  kMostSegmentFramesLeft);
   uint64_t body = fields.record_bytes - sizeof(FrameHeader);
   frame->metadata = frame->message;
   frame->view = &parts_.view;
@@ -148,6 +151,12 @@ bool Connection::Interpret(const BlockRef& ref, const SegmentInfo& segment,
 
 absl::Status Connection::TakeSegmentFrame(const FrameFields& fields,
                                           const SegmentInfo& segment) {
+  // Else a peer that announces and drops for ever would keep us in Next.
+  if (--segment_frames_left_ < 0) {
+    return absl::DataLossError(
+        absl::StrCat("connection ", parts_.name.name,
+                     ": the peer announces and drops segments without end"));
+  }
   absl::Status done;
   switch (fields.kind) {
     case memory::kFrameSegment: {

@@ -6,8 +6,8 @@
 //
 // The server believes only what it keeps privately; the identity is for clients
 // to read, and the slots are writable by any client, so nothing that matters to
-// an established connection lies there. Any process of the user can truncate
-// both; MakeGood, which lobby_keeper.h calls, undoes it.
+// an established connection lies there but the words that wake. Any process of
+// the user can truncate both; MakeGood, which lobby_keeper.h calls, undoes it.
 //
 // Thread rule: const members from any thread. Ownership: the names are free
 // again when it is destroyed, or when the process ends however it ends.

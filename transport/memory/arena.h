@@ -15,8 +15,9 @@
 // that a block which is lent comes back. The receiver maps a segment when it is
 // announced, also if its sender has been killed meanwhile, and checks every
 // reference against the size it mapped. A segment is named after its
-// connection, so the name is as unguessable as that one, and is unlinked by the
-// receiver as soon as it has mapped it; or, where it is another user's and the
+// connection (whoever can list names can guess the next one's, and take it:
+// docs/threat_model.md), and is unlinked by the receiver as soon as it has
+// mapped it; or, where it is another user's and the
 // system lets nobody else unlink it (Linux), by the sender when it frees the
 // segment.
 //

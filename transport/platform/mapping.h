@@ -1,11 +1,11 @@
 // Named shared memory with one lifetime rule on both systems: the object exists
 // while a process holds it, and a name whose holders are all gone is free.
 //
-//   auto mapping = NamedMapping::Create({Scope::kLocal, "numbers"}, 1 << 20,
-//   {}); auto view = mapping->Map(0, mapping->size_bytes(),
-//   Access::kReadWrite);
+//   const ObjectName name{Scope::kLocal, "numbers"};
+//   auto mapping = NamedMapping::Create(name, 1 << 20, {});
+//   auto view = mapping->Map(0, 1 << 20, Access::kReadWrite);
 //   // another process
-//   auto mapping = NamedMapping::Open({Scope::kLocal, "numbers"}, {});
+//   auto mapping = NamedMapping::Open(name, {});
 //
 // Windows: a section on the page file (SEC_COMMIT); the kernel drops it with
 // the last handle. Linux: a file on tmpfs. It is born nameless (O_TMPFILE), its
@@ -99,13 +99,14 @@ class View {
   // zeros. Stays true, unless NamedMapping::Restore succeeds.
   bool poisoned() const {
     // Acquire: pairs with the release in PoisonView and BeginPoison
-    // (view_registry.cc). 1: kPoisonBit.
+    // (view_registry.cc).
     return poison_mark_ != nullptr &&
-           (poison_mark_->load(std::memory_order_acquire) & 1) != 0;
+           (poison_mark_->load(std::memory_order_acquire) & kPoisonBit) != 0;
   }
 
  private:
   friend class NamedMapping;
+  static constexpr uint32_t kPoisonBit = 1;  // as in view_registry.h
   View(uint8_t* data, uint64_t size_bytes, Access access, int registration);
   void Unmap();
 
@@ -198,6 +199,10 @@ class NamedMapping {
   // longer, or is this very process, or the system has no such witness
   // (Windows).
   absl::optional<uint32_t> CreatorPid() const;
+
+  // True: no process, this one neither, says with a lock that it has made the
+  // object; it has let go of it, or ended, or never said so. False on Windows.
+  bool CreatorIsGone() const;
 
   // Does any process hold the object? Linux asks the kernel (F_OFD_GETLK); true
   // on Windows, where an open handle is a hold.

@@ -383,6 +383,10 @@ absl::optional<uint32_t> NamedMapping::CreatorPid() const {
   return impl_->file->CreatorPid();
 }
 
+bool NamedMapping::CreatorIsGone() const {
+  return impl_->file->CreatorIsGone();
+}
+
 bool NamedMapping::HeldByAnyone() const { return impl_->file->HeldByAnyone(); }
 
 bool NamedMapping::Stands() const {

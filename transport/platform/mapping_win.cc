@@ -308,6 +308,8 @@ absl::optional<uint32_t> NamedMapping::CreatorPid() const {
   return absl::nullopt;
 }
 
+bool NamedMapping::CreatorIsGone() const { return false; }
+
 bool NamedMapping::HeldByAnyone() const { return true; }
 
 bool NamedMapping::Stands() const { return true; }

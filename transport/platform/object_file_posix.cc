@@ -147,7 +147,7 @@ ObjectFile::~ObjectFile() {
   std::lock_guard<std::mutex> lock(list.mutex());
   list.Remove(this);
   if (!temporary_path_.empty()) unlink(temporary_path_.c_str());
-  if (!created_here_ && OthersLock(fd_, ProcessByte()) != F_UNLCK) {
+  if (CreatedByAnotherCopy()) {
     // Closing would drop the creator's lock on byte 1.
     SetOfdLock(fd_, F_UNLCK, kHolderByte);
     list.Park({fd_, stat_, writable_});
@@ -155,6 +155,12 @@ ObjectFile::~ObjectFile() {
     close(fd_);
   }
   errno = saved_errno;
+}
+
+// Another user's file is not this process's, whatever byte that user locks.
+bool ObjectFile::CreatedByAnotherCopy() const {
+  return !created_here_ && stat_.st_uid == geteuid() &&
+         OthersLock(fd_, ProcessByte()) != F_UNLCK;
 }
 
 bool ObjectFile::inherited() const { return generation_ != ForkGeneration(); }
@@ -342,6 +348,11 @@ absl::optional<uint32_t> ObjectFile::CreatorPid() const {
   // 0: a process that has no pid in this namespace. Negative: an OFD lock,
   // which is not ours and vouches for nobody.
   return lock.l_pid > 0 ? static_cast<uint32_t>(lock.l_pid) : 0;
+}
+
+bool ObjectFile::CreatorIsGone() const {
+  if (inherited()) return true;
+  return !created_here_ && !CreatorPid().has_value() && !CreatedByAnotherCopy();
 }
 
 }  // namespace platform

@@ -91,8 +91,13 @@ class ObjectFile : public std::enable_shared_from_this<ObjectFile> {
   // No longer its creator's (the creating NamedMapping goes).
   void RetireCreator();
   absl::optional<uint32_t> CreatorPid() const;
+  // See NamedMapping.
+  bool CreatorIsGone() const;
 
  private:
+  // Made by another copy of this library in this process.
+  bool CreatedByAnotherCopy() const;
+
   ObjectFile(int fd, const struct stat& stat, bool writable);
   int UnlinkUnderLock(const std::string& path);
 

@@ -11,7 +11,9 @@ View::View(uint8_t* data, uint64_t size_bytes, Access access, int registration)
       size_bytes_(size_bytes),
       access_(access),
       registration_(registration),
-      poison_mark_(registration < 0 ? nullptr : PoisonMark(registration)) {}
+      poison_mark_(registration < 0 ? nullptr : PoisonMark(registration)) {
+  static_assert(kPoisonBit == platform::kPoisonBit, "one bit");
+}
 
 View::View(View&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),

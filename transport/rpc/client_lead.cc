@@ -173,6 +173,7 @@ void ClientConnection::Lead(ClientWait* wait) {
   link::Frame frame;
   Patience patience;
   int naps = 0;
+  int since_clock = 0;
   // Relaxed: advice.
   if (call->rang.load(std::memory_order_relaxed)) {
     call->rang.store(false, std::memory_order_relaxed);
@@ -186,7 +187,8 @@ void ClientConnection::Lead(ClientWait* wait) {
     for (; connection.Next(&frame, polls); polls = 0) {
       if (Deliver(frame, wait)) return;
       // Others' frames may come without a pause; our deadline holds anyway.
-      if (++taken % kFramesPerClock == 0 && Expired(*call)) return;
+      ++taken;
+      if (++since_clock % kFramesPerClock == 0 && Expired(*call)) return;
     }
     if (!end.ok() || connection.broken()) {
       FailAll(CallStatus(end.ok() ? connection.status() : end));

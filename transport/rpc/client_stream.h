@@ -69,7 +69,7 @@ class LocalClientStream final : public ClientStream, public Cancellable {
 
   const uint32_t fork_generation_;
   const std::shared_ptr<ClientConnection> connection_;
-  const RpcMethod& method_;
+  const RpcMethod method_;  // the stub's may go before
   ClientContext* context_;  // null once it is gone
   const int max_send_bytes_;
   const MessageLite* const request_;

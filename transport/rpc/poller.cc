@@ -245,7 +245,10 @@ bool Poller::Sweep(Leading* leading, bool scan_parked) {
   }
   for (size_t left = awake_.size(); left > 0; --left) {
     if (turn_of_ >= awake_.size()) turn_of_ = 0;
-    Polled* p = awake_[turn_of_];
+    // Counted on at once: if the lead is lost over it, the next leader goes on
+    // with the others.
+    const size_t index = turn_of_++;
+    Polled* p = awake_[index];
     // In this order: see Polled::Listens.
     p->connection->link().Flush();
     const bool before = std::exchange(leading->progress, false);
@@ -255,7 +258,8 @@ bool Poller::Sweep(Leading* leading, bool scan_parked) {
       if (p->Listens() && !DrainOne(leading, p)) return false;
       if (!leading->progress) {
         leading->progress = before;
-        awake_.erase(awake_.begin() + static_cast<std::ptrdiff_t>(turn_of_));
+        awake_.erase(awake_.begin() + static_cast<std::ptrdiff_t>(index));
+        turn_of_ = index;
         Drop(p);
         continue;
       }
@@ -263,7 +267,6 @@ bool Poller::Sweep(Leading* leading, bool scan_parked) {
     const bool mine = leading->progress;
     leading->progress |= before;
     ParkIfQuiet(p, mine);
-    ++turn_of_;
     // The others' turn comes before this one's next; but a look through all
     // parked ones is not put off.
     if (leading->turn != nullptr && leading->turn->notified() && !scan_parked) {

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -17,6 +18,15 @@
 namespace shmrpc {
 namespace internal {
 namespace {
+
+// Of a string that a finished call keeps for the next one.
+constexpr size_t kKeptMetadataBytes = 4096;
+
+// For the next call; what was large is charged to nobody any more, and goes.
+void Empty(std::string* metadata) {
+  if (metadata->capacity() > kKeptMetadataBytes) std::string().swap(*metadata);
+  metadata->clear();
+}
 
 Status HandlerThrew(const MethodHandler& handler, const char* what) {
   SHMRPC_LOG(kError) << "handler of " << handler.name() << " threw" << what;
@@ -55,13 +65,13 @@ bool ServerCall::Reset(std::shared_ptr<ServerConnection>* connection) {
   charge_.Release();
   *connection = std::move(connection_);
   if (!reusable) return false;
-  client_metadata_.clear();
+  Empty(&client_metadata_);
   if (!status_.ok()) status_ = Status();
   response_bytes_ = 0;
   request_bytes_ = 0;
   produced_bytes_ = 0;
-  initial_metadata_.clear();
-  trailing_metadata_.clear();
+  Empty(&initial_metadata_);
+  Empty(&trailing_metadata_);
   metadata_complaint_.clear();
   block_view_.reset();
   returned_block_ = 0;

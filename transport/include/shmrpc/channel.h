@@ -74,10 +74,12 @@ class ChannelInterface {
   // Connects. False if that has not succeeded by the deadline, or never can.
   template <typename T>
   bool WaitForConnected(T deadline) {
+    // Once: a time span begins now.
+    const int64_t deadline_ns = internal::DeadlineNs(deadline);
     grpc_connectivity_state state;
     while ((state = GetState(true)) != GRPC_CHANNEL_READY) {
       if (state == GRPC_CHANNEL_SHUTDOWN) return false;
-      if (!WaitForStateChange(state, deadline)) return false;
+      if (!WaitForStateChangeImpl(state, deadline_ns)) return false;
     }
     return true;
   }
