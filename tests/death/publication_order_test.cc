@@ -139,8 +139,14 @@ class PublicationOrder : public ::testing::Test {
   // stored.
   absl::Status ConnectOnce(ClientQuotas* quotas = nullptr) {
     TakeOwn();
+    // The server's end, which the client has to find there.
+    Acceptor::Accepted accepted;
     Acceptor acceptor(
-        lobby_.get(), [](Acceptor::Accepted) { return absl::OkStatus(); },
+        lobby_.get(),
+        [&](Acceptor::Accepted a) {
+          if (a.connection != nullptr) accepted = std::move(a);
+          return absl::OkStatus();
+        },
         quotas);
     return Connect(address_).status();
   }
