@@ -143,10 +143,8 @@ absl::StatusOr<ConnectionObject> OpenMade(const Address& address,
   }
   if (!object.ok()) return object.status();
   ConnectionClaims claims;
-  // An object of this process's user or of root would pass as well, and so
-  // would a connection that is somebody else's.
-  if (object->mapping.owner().user != server.user ||
-      !ReadClaims(*object, &claims) ||
+  // A connection that was made for another process is none for this one.
+  if (!ReadClaims(*object, &claims) ||
       !(claims.client == platform::CurrentProcess()) ||
       claims.magic != memory::kConnectionMagic || claims.IsKnock() ||
       !claims.SizesFit(*object)) {
