@@ -51,12 +51,12 @@ Verdict Judge(const ConnectionClaims& claims, const ConnectionObject& object) {
             absl::StrCat("a connection that user ", object.mapping.owner().user,
                          " made, who has to knock")};
   }
-  if (object.mapping.CreatorIsGone()) {
+  const auto witness = object.mapping.CreatorPid();
+  if (!witness && object.mapping.CreatorIsGone()) {
     return {memory::kRefusedIdentity,
             absl::StrCat("nobody vouches for its pid, ", claims.client.pid,
                          ": who made it does not hold it, or has ended")};
   }
-  const auto witness = object.mapping.CreatorPid();
   if (witness && *witness != claims.client.pid) {
     return {memory::kRefusedPidNamespace,
             absl::StrCat("it says its pid is ", claims.client.pid,

@@ -204,7 +204,6 @@ class Handshake {
   const std::shared_ptr<ServerDeath> death_ = std::make_shared<ServerDeath>();
   Entrance::Ptr entrance_;
   platform::Event poller_event_;
-  Nonce nonce_;
   ConnectionObject object_;  // what is offered; in the end the connection's
   absl::optional<SlotOffer> slot_;
   bool reserved_ = false;
@@ -233,17 +232,17 @@ absl::Status Handshake::FindServer() {
 // The connection object, complete before anyone can find it; the memory of its
 // rings follows while the server wakes up. Or a knock.
 absl::Status Handshake::MakeOffered() {
-  nonce_ = Nonce::Random();
+  const Nonce nonce = Nonce::Random();
   const platform::ProcessId self = platform::CurrentProcess();
   auto offered =
-      knocks() ? MakeKnock(server(), nonce_, self)
+      knocks() ? MakeKnock(server(), nonce, self)
                : CreateConnectionObject(
-                     ConnectionName(server().slots_scope, nonce_),
+                     ConnectionName(server().slots_scope, nonce),
                      {self, memory::kRingSizeBytes, /*reserve_late=*/true}, {});
   if (!offered.ok()) return offered.status();
   object_ = *std::move(offered);
   reserved_ = knocks();
-  slot_.emplace(entrance_->slots(), nonce_, self.pid);
+  slot_.emplace(entrance_->slots(), nonce, self.pid);
   return absl::OkStatus();
 }
 
