@@ -124,6 +124,8 @@ class Flipper {
           RightWord(target_.in_block), std::memory_order_release);
     }
   }
+  // Returns when it flips: a reader that begins before is done with its ring
+  // before a slow machine has started the thread.
   void Start(uint64_t first) {
     thread_ = std::thread([this, first] {
       uint64_t flips = 0;
@@ -137,17 +139,19 @@ class Flipper {
             // Some rest, in which it is right.
             for (int i = 0; i < 6; ++i) Store(to, target_.wide, target_.right);
           }
+          // Relaxed: it says that time has passed, nothing of the memory.
+          flips_.store(flips, std::memory_order_relaxed);
         }
       }
-      flips_ = flips;
     });
+    while (flips() == 0) std::this_thread::yield();
   }
   void Stop() {
     if (!thread_.joinable()) return;
     stop_.store(true, std::memory_order_relaxed);
     thread_.join();
   }
-  uint64_t flips() const { return flips_; }
+  uint64_t flips() const { return flips_.load(std::memory_order_relaxed); }
 
  private:
   uint8_t* const ring_;
@@ -155,7 +159,7 @@ class Flipper {
   const Target target_;
   const uint64_t step_;
   std::atomic<bool> stop_{false};
-  uint64_t flips_ = 0;
+  std::atomic<uint64_t> flips_{0};
   std::thread thread_;
 };
 
@@ -282,6 +286,7 @@ TEST(DoubleFetchTest, ProducerIsNeverFooledByConsumed) {
     uint8_t* neighbour = pair.ring(kServerSide, kServerSide);
     std::memset(neighbour, 0x5a, ring_bytes);
     std::atomic<bool> stop{false};
+    std::atomic<bool> flipping{false};
     std::thread flipper([&] {
       std::atomic<uint64_t>& consumed =
           pair.page(kServerSide)->ring[kClientSide].consumed;
@@ -292,8 +297,12 @@ TEST(DoubleFetchTest, ProducerIsNeverFooledByConsumed) {
           consumed.store(value, std::memory_order_relaxed);
           ++flips;
         }
+        flipping.store(true, std::memory_order_relaxed);
       }
     });
+    while (!flipping.load(std::memory_order_relaxed)) {
+      std::this_thread::yield();
+    }
     const std::string bytes(200, 'x');
     link::OutgoingFrame frame;
     frame.kind = memory::kFrameOpen;
