@@ -77,6 +77,19 @@ TEST_F(Isolation, ServersOwnUsersConnectionsStayItsOwn) {
   ExpectNextServerReclaims();
 }
 
+// Everything that can be known of a segment before it is there.
+TEST_F(Isolation, SegmentsNamesCannotBeTakenBeforehand) {
+  UserServer server(kServerUser, "666");
+  UserClient client(server.target(), kClientUser, kAcceptServer);
+  EXPECT_EQ(client.Do("call 100"), "OK");
+  UserClient third(server.target(), kThirdUser, kAcceptServer);
+  EXPECT_EQ(third.Do("squat"), "took 4");
+  EXPECT_EQ(client.Do("call 3000000"), "OK");
+  third.End();
+  client.End();
+  server.ShutDown();
+}
+
 // --- knocks made by hand, as an admitted user
 
 // What a client does up to the offer. `other_owner`: of the server.
@@ -97,6 +110,7 @@ class Knocker {
   // With rings if `shape` has some; open to the server's user.
   link::Nonce Make(link::ConnectionShape shape) {
     const link::Nonce nonce = link::Nonce::Random();
+    shape.slots_nonce = entrance_->server().slots_nonce;
     platform::AccessPolicy access;
     access.user = entrance_->server().user;
     object_ = *link::CreateConnectionObject(

@@ -12,6 +12,7 @@
 #include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -21,6 +22,7 @@
 #include "tests/support/pattern.h"
 #include "tests/support/script.h"
 #include "tests/support/script_service.h"
+#include "transport/platform/mapping.h"
 
 namespace shmrpc {
 namespace testing {
@@ -73,6 +75,7 @@ class ClientRole {
     if (words[0] == "whois") return WhoIs();
     if (words[0] == "hold") return Hold(numbers[0]);
     if (words[0] == "held") return Held();
+    if (words[0] == "squat") return Squat();
     if (words[0] == "intrude") return Intrude();
     if (words[0] == "meddle") return Meddle(words.at(1));
     return "unknown command";
@@ -141,6 +144,18 @@ class ClientRole {
     return OneLine(held_status_);
   }
 
+  std::string Squat() {
+    for (const std::string& name : Leftovers("shmrpc.conn.")) {
+      for (const char* suffix : {".c0", ".c1", ".s0", ".s1"}) {
+        auto taken = platform::NamedMapping::Create(
+            {platform::Scope::kLocal, name + suffix}, 4096, {});
+        if (!taken.ok()) return std::string(taken.status().message());
+        squatted_.push_back(*std::move(taken));
+      }
+    }
+    return absl::StrCat("took ", squatted_.size());
+  }
+
   static std::string Intrude() {
     int denied = 0;
     for (const std::string& name : Leftovers("shmrpc.conn.")) {
@@ -163,6 +178,7 @@ class ClientRole {
 
   std::shared_ptr<Channel> channel_;
   std::unique_ptr<EchoService::Stub> stub_;
+  std::vector<platform::NamedMapping> squatted_;
   std::thread held_;
   Status held_status_;
 };

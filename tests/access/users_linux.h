@@ -13,6 +13,8 @@
 //   whois          what this client knows of the server
 //   hold BYTES     begins an echo that is held until it is cancelled
 //   held           waits for its end; its status
+//   squat          takes the names of the first segments of every connection
+//                  that there is, as far as they can be known
 //   intrude        tries to open every connection object and segment there is;
 //                  "opened NAME" for the first that it can, or "denied COUNT"
 //   meddle NAME    tries to open that object for writing: "opened", "denied"

@@ -17,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "transport/link/connection.h"
 #include "transport/link/testing/connection_pair.h"
+#include "transport/memory/arena.h"
 #include "transport/memory/ring.h"
 #include "transport/platform/cpu.h"
 #include "transport/platform/mapping.h"
@@ -186,8 +187,9 @@ TEST_P(DoubleFetch, ShippedReaderIsNeverFooled) {
   // Until both sides of the flip were seen often enough.
   for (int round = 0; round < 150 || frames < 100 || refused < 10; ++round) {
     ConnectionPair pair(memory::kMinRingSizeBytes);
-    auto segment = platform::NamedMapping::Create(pair.name().WithSuffix(".c0"),
-                                                  kSegmentBytes, {});
+    auto segment = platform::NamedMapping::Create(
+        memory::SegmentName(pair.name(), kClientSide, 0, {}), kSegmentBytes,
+        {});
     ASSERT_TRUE(segment.ok()) << segment.status();
     // The segment is announced by a record of the first unit.
     uint8_t* ring = pair.ring(kClientSide, kClientSide);
@@ -196,7 +198,7 @@ TEST_P(DoubleFetch, ShippedReaderIsNeverFooled) {
     Store(ring + 12, false, 0);
     Store(ring + 32, true, kSegmentBytes);
     Store(ring + 0, true,
-          memory::RecordWord(sizeof(FrameHeader) + sizeof(uint64_t),
+          memory::RecordWord(sizeof(FrameHeader) + sizeof(memory::SegmentInfo),
                              memory::kFrameSegment, 0));
     // And one that fills the unit after it.
     Store(ring + 64 + 28, false, 0);

@@ -15,6 +15,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "transport/link/connection.h"
 #include "transport/link/testing/connection_pair.h"
+#include "transport/memory/arena.h"
 #include "transport/platform/guard.h"
 #include "transport/platform/mapping.h"
 
@@ -168,9 +169,14 @@ class HostilePeer {
                                              ? input_.Below(8)
                                              : 0));
     const uint64_t body_at = memory::BodyOffset(size & UINT32_MAX);
-    if (kind == memory::kFrameSegment && body_at + 8 <= room) {
+    if (kind == memory::kFrameSegment &&
+        body_at + sizeof(memory::SegmentInfo) <= room) {
       Store(to + body_at,
             input_.Below(2) == 0 ? kSegmentBytes : input_.Number());
+      // Mostly that of the objects which Segment() makes.
+      const bool other = input_.Below(8) == 0;
+      Store(to + body_at + 8, other ? input_.Number() : uint64_t{0});
+      Store(to + body_at + 16, uint64_t{0});
     } else if (in_block && body_at + sizeof(BlockRef) <= room) {
       Store(to + body_at, static_cast<uint32_t>(input_.Below(4)));
       Store(to + body_at + 4, static_cast<uint32_t>(input_.Number()));
@@ -263,9 +269,9 @@ class HostilePeer {
   void Segment() {
     if (segments_.size() == 2) return;
     auto mapping = platform::NamedMapping::Create(
-        pair_.name().WithSuffix(
-            absl::StrCat(side_ == memory::kClientSide ? ".c" : ".s",
-                         segments_.size() + input_.Below(2))),
+        memory::SegmentName(
+            pair_.name(), side_,
+            static_cast<uint32_t>(segments_.size() + input_.Below(2)), {}),
         kSegmentBytes, {});
     if (mapping.ok()) segments_.push_back(*std::move(mapping));
   }

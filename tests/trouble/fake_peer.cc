@@ -81,6 +81,7 @@ void FakeClient::Offer(
         auto* header = reinterpret_cast<memory::ConnectionHeader*>(d);
         FillHeader(memory::kRingSizeBytes,
                    memory::ConnectionSizeBytes(memory::kRingSizeBytes), header);
+        header->slots_nonce_low = server_.slots_nonce.low;
         edit(header);
         return absl::OkStatus();
       }));

@@ -26,7 +26,7 @@ namespace shmrpc {
 namespace testing {
 
 // A correct connection header for a ring size and an object's size, as a real
-// client of this process would write it.
+// client of this process would write it, but for the server that it is for.
 void FillHeader(uint64_t ring_size_bytes, uint64_t total_size_bytes,
                 memory::ConnectionHeader* header);
 

@@ -103,14 +103,16 @@ struct Made {
   ConnectionObject object;
 };
 
-Verdict Make(platform::Scope scope, const platform::ProcessId& client,
+Verdict Make(const Lobby& lobby, const platform::ProcessId& client,
              const platform::ObjectOwner& client_user,
              std::unique_ptr<Made>* made) {
   const Nonce nonce = Nonce::Random();
   ConnectionShape shape;
   shape.client = client;
-  auto object = CreateConnectionObject(ConnectionName(scope, nonce), shape,
-                                       AccessFor(client_user));
+  shape.slots_nonce = lobby.slots_nonce();
+  auto object =
+      CreateConnectionObject(ConnectionName(lobby.slots_scope(), nonce), shape,
+                             AccessFor(client_user));
   if (!object.ok()) {
     return {absl::IsResourceExhausted(object.status())
                 ? memory::kRefusedNoMemory
@@ -310,6 +312,15 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     std::move(free_name).Cancel();
     return;
   }
+  if (claims.layout_version == kLayoutVersion &&
+      claims.slots_nonce_low != lobby_->slots_nonce().low) {
+    // Put into our slots by somebody who saw its name: its client waits for
+    // another server's answer, and knows nothing of this one.
+    SHMRPC_LOG(kWarning) << "connection " << name << ", offered by pid "
+                         << claimed_pid << ", is for another server";
+    std::move(free_name).Cancel();
+    return;
+  }
 
   std::unique_ptr<ClientQuotas::Seat> seat;
   std::unique_ptr<Made> made;  // if it is a knock
@@ -319,8 +330,7 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
     verdict = Seat(quotas_, claims, *offered, &seat);
   }
   if (verdict.refusal == memory::kRefusedNone && claims.IsKnock()) {
-    verdict = Make(lobby_->slots_scope(), claims.client,
-                   offered->mapping.owner(), &made);
+    verdict = Make(*lobby_, claims.client, offered->mapping.owner(), &made);
   }
   if (verdict.refusal != memory::kRefusedNone) {
     if (verdict.log) {

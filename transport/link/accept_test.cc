@@ -63,6 +63,7 @@ class FakeClient : public ::testing::Test {
           header->total_size_bytes =
               memory::ConnectionSizeBytes(memory::kRingSizeBytes);
           header->client_clock_ns = platform::MonotonicNowNs();
+          header->slots_nonce_low = lobby_->slots_nonce().low;
           header->magic = memory::kConnectionMagic;
           forge(header);
           return absl::OkStatus();
@@ -225,6 +226,15 @@ TEST_F(FakeClient, TooLargeObjectIsIgnored) {
         memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes) + 4096);
   ExpectStillServing();
   EXPECT_EQ(page()->hello.state.load(), memory::kHelloPending);
+}
+
+// Whoever sees its name can put it into any slots that it may write to. An
+// answer would make its client believe that it had reached its server.
+TEST_F(FakeClient, ConnectionForAnotherServerIsLeftAlone) {
+  Offer([](ConnectionHeader* h) { ++h->slots_nonce_low; });
+  ExpectStillServing();
+  EXPECT_EQ(page()->hello.state.load(), memory::kHelloPending);
+  EXPECT_TRUE(object_.Stands()) << "its own server cannot find it any more";
 }
 
 TEST_F(FakeClient, LargestObjectIsAccepted) {

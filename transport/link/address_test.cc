@@ -92,7 +92,10 @@ TEST(Address, NonceNamesAreValidWithEverySuffix) {
   const Nonce nonce = Nonce::Random();
   const auto name = ConnectionName(platform::Scope::kLocal, nonce);
   EXPECT_EQ(name.name, "shmrpc.conn." + nonce.ToString());
-  EXPECT_TRUE(platform::ValidateName(name.WithSuffix(".c4294967295")).ok());
+  // The longest: a segment's.
+  EXPECT_TRUE(platform::ValidateName(
+                  name.WithSuffix(".c4294967295." + nonce.ToString()))
+                  .ok());
   EXPECT_EQ(SlotsName(platform::Scope::kGlobal, nonce).name,
             "shmrpc.slots." + nonce.ToString());
 }

@@ -123,6 +123,7 @@ absl::StatusOr<ConnectionObject> MakeKnock(const ServerIdentity& server,
   platform::ReclaimAbandoned(server.slots_scope, kConnectionPrefix);
   ConnectionShape shape;
   shape.client = self;
+  shape.slots_nonce = server.slots_nonce;
   shape.ring_size_bytes = 0;
   return CreateConnectionObject(ConnectionName(server.slots_scope, nonce),
                                 shape, SegmentAccess(server));
@@ -143,9 +144,11 @@ absl::StatusOr<ConnectionObject> OpenMade(const Address& address,
   }
   if (!object.ok()) return object.status();
   ConnectionClaims claims;
-  // A connection that was made for another process is none for this one.
+  // A connection that was made for another process is none for this one, nor
+  // is one that another server made.
   if (!ReadClaims(*object, &claims) ||
       !(claims.client == platform::CurrentProcess()) ||
+      claims.slots_nonce_low != server.slots_nonce.low ||
       claims.magic != memory::kConnectionMagic || claims.IsKnock() ||
       !claims.SizesFit(*object)) {
     return absl::DataLossError(absl::StrCat(
@@ -234,11 +237,13 @@ absl::Status Handshake::FindServer() {
 absl::Status Handshake::MakeOffered() {
   const Nonce nonce = Nonce::Random();
   const platform::ProcessId self = platform::CurrentProcess();
-  auto offered =
-      knocks() ? MakeKnock(server(), nonce, self)
-               : CreateConnectionObject(
-                     ConnectionName(server().slots_scope, nonce),
-                     {self, memory::kRingSizeBytes, /*reserve_late=*/true}, {});
+  auto offered = knocks()
+                     ? MakeKnock(server(), nonce, self)
+                     : CreateConnectionObject(
+                           ConnectionName(server().slots_scope, nonce),
+                           {self, server().slots_nonce, memory::kRingSizeBytes,
+                            /*reserve_late=*/true},
+                           {});
   if (!offered.ok()) return offered.status();
   object_ = *std::move(offered);
   reserved_ = knocks();

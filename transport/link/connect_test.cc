@@ -353,6 +353,7 @@ class FakeMaker : public FakeServer {
     const Nonce nonce = Nonce::Random();
     ConnectionShape shape;
     shape.client = platform::CurrentProcess();
+    shape.slots_nonce = ReadIdentity(address_)->slots_nonce;
     auto made = CreateConnectionObject(ConnectionName(address_.scope, nonce),
                                        shape, {});
     EXPECT_TRUE(made.ok()) << made.status();
@@ -374,6 +375,7 @@ TEST_F(FakeMaker, ConnectionWhoseHeaderLiesIsDataLoss) {
       [](Header* h) { h->magic = 1; },
       [](Header* h) { h->total_size_bytes *= 2; },
       [](Header* h) { h->ring_size_bytes += 1; },
+      [](Header* h) { h->slots_nonce_low += 1; },
       [](Header* h) {
         h->ring_size_bytes = memory::kMaxRingSizeBytes;
         h->total_size_bytes =

@@ -178,10 +178,9 @@ void Connection::GiveBackBlock(uint32_t block) {
 
 void Connection::Announce(bool* rang) {
   for (const auto& a : arena_sender_.TakeAnnouncements()) {
-    const SegmentInfo info{a.size_bytes};
-    Record record{{}, &info, sizeof(info), {}, WriteNothing, false};
+    Record record{{}, &a.info, sizeof(SegmentInfo), {}, WriteNothing, false};
     record.fields.kind = memory::kFrameSegment;
-    if (a.size_bytes == 0) {
+    if (a.info.size_bytes == 0) {
       record.fields.kind = memory::kFrameDrop;
       record.fixed_bytes = 0;
     }

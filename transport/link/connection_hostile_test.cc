@@ -4,12 +4,17 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <set>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "transport/link/connection.h"
 #include "transport/link/testing/connection_pair.h"
+#include "transport/memory/arena.h"
+#include "transport/platform/testing/leftovers.h"
 
 namespace shmrpc {
 namespace link {
@@ -195,7 +200,7 @@ TEST_F(HostileClient, ReferenceToAnUnknownSegmentBreaksTheConnection) {
 TEST_F(HostileClient, AnnouncementOfNothingBreaksTheConnection) {
   Forged forged =
       Record(kHeader + sizeof(SegmentInfo), memory::kFrameSegment, 0);
-  forged.body = Bytes(SegmentInfo{1 << 20});
+  forged.body = Bytes(SegmentInfo{1 << 20, {1, 2}});
   Forge(forged);
   Frame frame;
   EXPECT_FALSE(pair_.server().Next(&frame));
@@ -211,12 +216,17 @@ class HostileSegment : public HostileClient {
     Forged forged =
         Record(kHeader + sizeof(SegmentInfo), memory::kFrameSegment, 0);
     forged.aux = 0;
-    forged.body = Bytes(SegmentInfo{size_bytes});
+    forged.body = Bytes(SegmentInfo{size_bytes, {1, 2}});
     Forge(forged);
   }
 
-  platform::NamedMapping segment_ = *platform::NamedMapping::Create(
-      pair_.name().WithSuffix(".c0"), kSize, {});
+  platform::NamedMapping MakeSegment() {
+    return *platform::NamedMapping::Create(
+        memory::SegmentName(pair_.name(), kClientSide, 0, {kSize, {1, 2}}),
+        kSize, {});
+  }
+
+  platform::NamedMapping segment_ = MakeSegment();
 };
 
 TEST_F(HostileSegment, HonestReferenceIsBelieved) {
@@ -275,8 +285,7 @@ TEST_F(HostileSegment, SegmentsWithoutEndBreakTheConnection) {
     Forge(Record(kHeader, memory::kFrameDrop, 0));
     EXPECT_FALSE(pair_.server().Next(&frame));
     segment_ = platform::NamedMapping();
-    segment_ = *platform::NamedMapping::Create(pair_.name().WithSuffix(".c0"),
-                                               kSize, {});
+    segment_ = MakeSegment();
   };
   // As a sender does that makes a new one for every frame.
   for (uint32_t i = 0; i < 8 * memory::kMaxSegments; ++i) {
@@ -304,18 +313,38 @@ TEST(HostileConsumer, ConsumingWhatWasNeverSentBreaksTheConnection) {
   EXPECT_TRUE(pair.server().broken());
 }
 
-TEST(HostileConsumer, NameOfTheNextSegmentTakenBreaksTheConnection) {
+// Whoever lists names sees the connection's, and the segments' once they exist.
+TEST(HostileConsumer, NamesThatCanBeGuessedAreNoSegments) {
   ConnectionPair pair;
-  auto squatted =
-      platform::NamedMapping::Create(pair.name().WithSuffix(".s0"), 4096, {});
-  ASSERT_TRUE(squatted.ok());
+  std::vector<platform::NamedMapping> squatted;
+  for (const char* suffix : {".s0", ".s1", ".s0.", ".s1."}) {
+    squatted.push_back(*platform::NamedMapping::Create(
+        pair.name().WithSuffix(suffix), 4096, {}));
+  }
   OutgoingFrame close;
   close.kind = memory::kFrameClose;
   close.has_message = true;
   close.message_bytes = 100000;
-  EXPECT_FALSE(pair.server().Send(close).ok());
-  EXPECT_TRUE(pair.server().broken())
-      << "otherwise the call would never be answered";
+  Frame frame;
+  std::set<std::string> names;
+  for (uint32_t i = 0; i < 2; ++i) {
+    // More than what is left of the segment before.
+    close.message_bytes += i * memory::kMinSegmentBytes;
+    ASSERT_TRUE(pair.server().Send(close).ok()) << pair.server().status();
+    for (const std::string& name : ::shmrpc::testing::Leftovers(
+             pair.name().name + absl::StrCat(".s", i, "."))) {
+      if (name.size() > pair.name().name.size() + 4) names.insert(name);
+    }
+    ASSERT_TRUE(pair.client().Next(&frame)) << pair.client().status();
+  }
+  // On Linux the names were seen; their nonces have nothing in common.
+  for (const std::string& name : names) {
+    EXPECT_EQ(name.size(), pair.name().name.size() + 4 + 32) << name;
+    for (const std::string& other : names) {
+      const size_t nonce = pair.name().name.size() + 4;
+      EXPECT_EQ(name.substr(nonce) == other.substr(nonce), name == other);
+    }
+  }
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ absl::StatusOr<ConnectionObject> CreateConnectionObject(
     SHMRPC_STORE_POINT("header.total size");
     header->client_clock_ns = platform::MonotonicNowNs();
     SHMRPC_STORE_POINT("header.clock");
+    header->slots_nonce_low = shape.slots_nonce.low;
+    SHMRPC_STORE_POINT("header.slots nonce");
     // SYNC(connection-ready): release pairs with the acquire in ReadClaims.
     header->magic.store(memory::kConnectionMagic, std::memory_order_release);
     SHMRPC_STORE_POINT("header.magic");
@@ -105,6 +107,7 @@ bool ReadClaims(const ConnectionObject& object, ConnectionClaims* claims) {
     claims->ring_size_bytes = h.ring_size_bytes;
     claims->total_size_bytes = h.total_size_bytes;
     claims->client_clock_ns = h.client_clock_ns;
+    claims->slots_nonce_low = h.slots_nonce_low;
     // Relaxed: the thread that asks is the one that answers.
     claims->answered = page.hello.state.load(std::memory_order_relaxed) !=
                        memory::kHelloPending;

@@ -26,6 +26,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "transport/link/address.h"
 #include "transport/memory/layout.h"
 #include "transport/platform/event.h"
 #include "transport/platform/mapping.h"
@@ -47,6 +48,8 @@ struct ConnectionObject {
 
 struct ConnectionShape {
   platform::ProcessId client;
+  // Of the server it is for.
+  Nonce slots_nonce;
   uint64_t ring_size_bytes = memory::kRingSizeBytes;  // 0: a knock
   // Reserve the first page now, the rest (mapping.Reserve) before it is used.
   bool reserve_late = false;
@@ -70,6 +73,7 @@ struct ConnectionClaims {
   uint64_t ring_size_bytes = 0;
   uint64_t total_size_bytes = 0;
   int64_t client_clock_ns = 0;
+  uint64_t slots_nonce_low = 0;
   bool answered = false;  // a server has
 
   bool IsKnock() const { return ring_size_bytes == 0; }

@@ -160,7 +160,7 @@ absl::Status Connection::TakeSegmentFrame(const FrameFields& fields,
   absl::Status done;
   switch (fields.kind) {
     case memory::kFrameSegment: {
-      done = arena_receiver_.AddSegment(fields.aux, segment.size_bytes);
+      done = arena_receiver_.AddSegment(fields.aux, segment);
       if (!absl::IsResourceExhausted(done)) return done;
       OutgoingFrame refuse;
       refuse.kind = memory::kFrameRefuse;

@@ -39,6 +39,7 @@ class Lobby {
 
   const std::vector<Address>& addresses() const { return addresses_; }
   platform::Scope slots_scope() const { return slots_scope_; }
+  const Nonce& slots_nonce() const { return nonce_; }
   memory::LobbySlots* slots() const {
     return reinterpret_cast<memory::LobbySlots*>(slots_view_.data());
   }

@@ -7,16 +7,14 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "transport/platform/fork.h"
+#include "transport/platform/random.h"
 
 namespace shmrpc {
 namespace memory {
 namespace {
 
-platform::ObjectName SegmentName(const platform::ObjectName& base, Side side,
-                                 uint32_t number) {
-  return base.WithSuffix(
-      absl::StrCat(side == kClientSide ? ".c" : ".s", number));
-}
+// What the names of all segments of one side have after the connection's.
+const char* Suffix(Side side) { return side == kClientSide ? ".c" : ".s"; }
 
 uint64_t RoundUp(uint64_t bytes, uint64_t to) {
   return (bytes + to - 1) / to * to;
@@ -43,15 +41,25 @@ absl::Status NoRoom(const platform::ObjectName& base_name,
 
 }  // namespace
 
+platform::ObjectName SegmentName(const platform::ObjectName& base_name,
+                                 Side side, uint32_t number,
+                                 const SegmentInfo& info) {
+  return base_name.WithSuffix(absl::StrCat(
+      Suffix(side), number, ".", absl::Hex(info.nonce[0], absl::kZeroPad16),
+      absl::Hex(info.nonce[1], absl::kZeroPad16)));
+}
+
 struct ArenaSender::Segment {
-  Segment(uint32_t number, platform::NamedMapping mapping,
-          std::shared_ptr<platform::View> view)
+  Segment(uint32_t number, const SegmentInfo& info,
+          platform::NamedMapping mapping, std::shared_ptr<platform::View> view)
       : number(number),
+        info(info),
         mapping(std::move(mapping)),
         view(std::move(view)),
         table(this->view->size_bytes()) {}
 
   const uint32_t number;
+  const SegmentInfo info;
   platform::NamedMapping mapping;
   const std::shared_ptr<platform::View> view;
   BlockTable table;
@@ -107,7 +115,7 @@ absl::StatusOr<ArenaSender::Segment*> ArenaSender::AddSegment(
   Segment* added = segment->get();
   const uint32_t number = added->number;
   next_segment_ = number + 1;
-  announcements_.push_back({number, added->table.size_bytes()});
+  announcements_.push_back({number, added->info});
   has_announcements_.store(true, std::memory_order_relaxed);
   segments_[number] = *std::move(segment);
   return added;
@@ -119,21 +127,23 @@ absl::StatusOr<std::unique_ptr<ArenaSender::Segment>> ArenaSender::MakeSegment(
   if (!charge.Take(account_, size_bytes)) {
     return NoRoom(base_name_, size_bytes, *account_);
   }
-  const platform::ObjectName name =
-      SegmentName(base_name_, side_, next_segment_);
+  SegmentInfo info;
+  info.size_bytes = size_bytes;
+  for (uint64_t& half : info.nonce) half = platform::RandomBits();
   platform::CreateOptions options;
   options.access = access_;
-  auto mapping = platform::NamedMapping::Create(name, size_bytes, options);
+  auto mapping = platform::NamedMapping::Create(
+      SegmentName(base_name_, side_, next_segment_, info), size_bytes, options);
   if (!mapping.ok()) return mapping.status();
   auto view =
       mapping->Map(0, mapping->size_bytes(), platform::Access::kReadWrite);
   if (!view.ok()) return view.status();
-  return absl::make_unique<Segment>(next_segment_, *std::move(mapping),
+  return absl::make_unique<Segment>(next_segment_, info, *std::move(mapping),
                                     Share(std::move(charge), *std::move(view)));
 }
 
 ArenaSender::Segments::iterator ArenaSender::Drop(Segments::iterator segment) {
-  announcements_.push_back({segment->first, 0});
+  announcements_.push_back({segment->first, SegmentInfo{}});
   has_announcements_.store(true, std::memory_order_relaxed);
   return segments_.erase(segment);
 }
@@ -264,36 +274,34 @@ platform::OpenOptions ArenaReceiver::GuestOptions() const {
 ArenaReceiver::~ArenaReceiver() {
   // In a forked copy they are the parent's.
   if (platform::ForkGeneration() != fork_generation_) return;
-  for (uint32_t n = next_segment_; n - next_segment_ < kMaxSegments; ++n) {
-    auto left = platform::NamedMapping::Open(SegmentName(base_name_, side_, n),
-                                             GuestOptions());
-    if (!left.ok()) return;
-    left->Unlink();
+  for (const platform::ObjectName& name :
+       platform::NamesWithPrefix(base_name_.WithSuffix(Suffix(side_)))) {
+    auto left = platform::NamedMapping::Open(name, GuestOptions());
+    if (left.ok()) left->Unlink();
   }
 }
 
-absl::Status ArenaReceiver::AddSegment(uint32_t number, uint64_t size_bytes) {
+absl::Status ArenaReceiver::AddSegment(uint32_t number,
+                                       const SegmentInfo& info) {
   if (segments_.size() >= kMaxSegments || segments_.contains(number)) {
     return absl::DataLossError(absl::StrCat(
         "connection ", base_name_.name, ": the peer announced segment ", number,
         " twice, or more than ", kMaxSegments));
   }
   std::shared_ptr<platform::View> view;
-  absl::Status mapped = Map(number, size_bytes, &view);
+  absl::Status mapped = Map(number, info, &view);
   if (mapped.ok() || absl::IsResourceExhausted(mapped)) {
     segments_[number] = std::move(view);
   }
   return mapped;
 }
 
-absl::Status ArenaReceiver::Map(uint32_t number, uint64_t size_bytes,
+absl::Status ArenaReceiver::Map(uint32_t number, const SegmentInfo& info,
                                 std::shared_ptr<platform::View>* view) {
+  const uint64_t size_bytes = info.size_bytes;
   auto mapping = platform::NamedMapping::Open(
-      SegmentName(base_name_, side_, number), GuestOptions());
+      SegmentName(base_name_, side_, number, info), GuestOptions());
   if (!mapping.ok()) return mapping.status();
-  if (number >= next_segment_ && number < UINT32_MAX) {
-    next_segment_ = number + 1;
-  }
   mapping->Unlink();
   // What the kernel says, never what the peer says.
   if (mapping->size_bytes() < size_bytes) {

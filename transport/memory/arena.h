@@ -1,25 +1,24 @@
 // Memory for what does not fit the ring, growing by segments.
 //
-//   // sender                                  // receiver
-//   auto block = sender.Allocate(size);        receiver.AddSegment(number,
-//   size);
-//   ... write block->data, guarded by            auto bytes =
+//   // sender                                // receiver
+//   auto block = sender.Allocate(size);
+//   ... write block->data, guarded by
+//       *block->view; announce the
+//       segment if it is new ...             receiver.AddSegment(number, info);
+//   ... then send block->ref ...             auto bytes =
 //   receiver.Resolve(ref);
-//       *block->view ...                         ... read bytes->data, guarded
-//       ...
-//   ... announce block->segment if new,          ... send ref.block back ...
-//       then send block->ref ...
+//                                            ... read bytes->data, guarded;
+//                                                send ref.block back ...
 //   sender.Return(number);
 //
 // The sender allocates with private bookkeeping and believes the receiver only
 // that a block which is lent comes back. The receiver maps a segment when it is
 // announced, also if its sender has been killed meanwhile, and checks every
 // reference against the size it mapped. A segment is named after its
-// connection (whoever can list names can guess the next one's, and take it:
-// docs/threat_model.md), and is unlinked by the receiver as soon as it has
-// mapped it; or, where it is another user's and the
-// system lets nobody else unlink it (Linux), by the sender when it frees the
-// segment.
+// connection and a nonce of its own, which the announcement tells, so nobody
+// else can take its name beforehand. It is unlinked by the receiver as soon as
+// it has mapped it; or, where it is another user's and the system lets nobody
+// else unlink it (Linux), by the sender when it frees the segment.
 //
 // Both ends charge segments to an account of what may be held for the peer. A
 // receiver whose account has no room refuses the segment: blocks in it are
@@ -62,6 +61,11 @@ constexpr uint32_t kMaxSegments = 256;
 // Beyond what any system has, and far from overflow.
 constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 56;
 
+// `base_name` + ".c0.NONCE", ".c1.NONCE" ... (".s0." for the server).
+platform::ObjectName SegmentName(const platform::ObjectName& base_name,
+                                 Side side, uint32_t number,
+                                 const SegmentInfo& info);
+
 struct Block {
   BlockRef ref;
   uint8_t* data = nullptr;
@@ -70,8 +74,8 @@ struct Block {
 
 class ArenaSender {
  public:
-  // Segments are named `base_name` + ".c0", ".c1" ... (".s0" for the server).
-  // `account`: what may be held for the peer; null: no limit.
+  // `base_name`: the connection's. `account`: what may be held for the peer;
+  // null: no limit.
   ArenaSender(platform::ObjectName base_name, Side side,
               platform::AccessPolicy access,
               std::shared_ptr<MemoryAccount> account = nullptr);
@@ -94,7 +98,7 @@ class ArenaSender {
   // A segment the peer has to be told of.
   struct Announcement {
     uint32_t segment;
-    uint64_t size_bytes;  // 0: it was dropped
+    SegmentInfo info;  // of 0 bytes: it was dropped
   };
   // What is to be announced before the next block is sent. The caller sends
   // them in order, holding its own send lock.
@@ -163,7 +167,7 @@ class ArenaReceiver {
 
   // RESOURCE_EXHAUSTED: it is known, and was refused; tell the sender. Other
   // errors: a lie.
-  absl::Status AddSegment(uint32_t number, uint64_t size_bytes);
+  absl::Status AddSegment(uint32_t number, const SegmentInfo& info);
   // The sender uses it no more. What Resolve returned stays. DATA_LOSS if there
   // is none.
   absl::Status DropSegment(uint32_t number);
@@ -184,12 +188,11 @@ class ArenaReceiver {
   const std::string sender_user_;
   const uint32_t fork_generation_;
   const std::shared_ptr<MemoryAccount> account_;  // may be null
-  absl::Status Map(uint32_t number, uint64_t size_bytes,
+  absl::Status Map(uint32_t number, const SegmentInfo& info,
                    std::shared_ptr<platform::View>* view);
 
   // null: refused.
   absl::flat_hash_map<uint32_t, std::shared_ptr<platform::View>> segments_;
-  uint32_t next_segment_ = 0;  // after the highest announced
 };
 
 }  // namespace memory

@@ -29,12 +29,14 @@ using ::testing::IsEmpty;
 
 constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
 
+SegmentInfo Info(uint64_t size_bytes) { return {size_bytes, {1, 2}}; }
+
 class Arena : public ::testing::Test {
  protected:
   // Tells the receiver of every new segment.
   void Announce() {
     for (const auto& a : sender_.TakeAnnouncements()) {
-      const absl::Status added = receiver_.AddSegment(a.segment, a.size_bytes);
+      const absl::Status added = receiver_.AddSegment(a.segment, a.info);
       EXPECT_TRUE(added.ok()) << added;
     }
   }
@@ -42,7 +44,8 @@ class Arena : public ::testing::Test {
   // Another object under the name of the client's segment `number`.
   platform::NamedMapping MakeSegment(uint32_t number, uint64_t size_bytes) {
     auto made = platform::NamedMapping::Create(
-        name_.WithSuffix(".c" + std::to_string(number)), size_bytes, {});
+        SegmentName(name_, kClientSide, number, Info(size_bytes)), size_bytes,
+        {});
     EXPECT_TRUE(made.ok()) << made.status();
     return *std::move(made);
   }
@@ -84,7 +87,7 @@ TEST_F(Arena, EachSegmentIsAsLargeAsAllBefore) {
     ASSERT_TRUE(sender_.Allocate(kMinSegmentBytes).ok());
   }
   for (const auto& a : sender_.TakeAnnouncements()) {
-    sizes.push_back(a.size_bytes / kMinSegmentBytes);
+    sizes.push_back(a.info.size_bytes / kMinSegmentBytes);
   }
   EXPECT_THAT(sizes, ElementsAre(1, 1, 2, 4));
 }
@@ -170,7 +173,7 @@ TEST_F(Arena, ReferenceToASegmentNeverAnnouncedIsDataLoss) {
 TEST_F(Arena, SegmentAnnouncedTwiceIsDataLoss) {
   ASSERT_TRUE(sender_.Allocate(64).ok());
   Announce();
-  EXPECT_EQ(receiver_.AddSegment(0, kMinSegmentBytes).code(), kDataLoss);
+  EXPECT_EQ(receiver_.AddSegment(0, Info(kMinSegmentBytes)).code(), kDataLoss);
 }
 
 constexpr absl::StatusCode kNoMemory = absl::StatusCode::kResourceExhausted;
@@ -202,8 +205,8 @@ TEST_F(Arena, SenderAtItsAccountDropsWhatLiesIdle) {
   const auto announced = sender.TakeAnnouncements();
   ASSERT_EQ(announced.size(), 2u);
   EXPECT_EQ(announced[0].segment, first->ref.segment);
-  EXPECT_EQ(announced[0].size_bytes, 0u);
-  EXPECT_EQ(announced[1].size_bytes, 2 * kMinSegmentBytes);
+  EXPECT_EQ(announced[0].info.size_bytes, 0u);
+  EXPECT_EQ(announced[1].info.size_bytes, 2 * kMinSegmentBytes);
   EXPECT_EQ(account->used_bytes(), 3 * kMinSegmentBytes);
 }
 
@@ -225,14 +228,14 @@ TEST_F(Arena, ReceiverRefusesWhatItsAccountHasNoRoomFor) {
   auto block = sender_.Allocate(100);
   const auto announced = sender_.TakeAnnouncements();
   ASSERT_EQ(announced.size(), 1u);
-  EXPECT_EQ(receiver.AddSegment(0, announced[0].size_bytes).code(), kNoMemory);
+  EXPECT_EQ(receiver.AddSegment(0, announced[0].info).code(), kNoMemory);
   EXPECT_EQ(account->used_bytes(), 0u);
   // The name is freed all the same, and a block is known but cannot be read.
   EXPECT_THAT(Leftovers(name_.name), IsEmpty());
   auto bytes = receiver.Resolve(block->ref);
   ASSERT_TRUE(bytes.ok());
   EXPECT_EQ(bytes->view, nullptr);
-  EXPECT_EQ(receiver.AddSegment(0, 64).code(), kDataLoss);
+  EXPECT_EQ(receiver.AddSegment(0, Info(64)).code(), kDataLoss);
   EXPECT_TRUE(receiver.DropSegment(0).ok());
   EXPECT_EQ(receiver.Resolve(block->ref).status().code(), kDataLoss);
   EXPECT_EQ(receiver.DropSegment(0).code(), kDataLoss);
@@ -243,12 +246,12 @@ TEST_F(Arena, RefusedSegmentsCountTowardsTheLimit) {
                          std::make_shared<MemoryAccount>(0));
   for (uint32_t i = 0; i < kMaxSegments; ++i) {
     auto object = MakeSegment(i, 4096);
-    ASSERT_EQ(receiver.AddSegment(i, 4096).code(), kNoMemory) << i;
+    ASSERT_EQ(receiver.AddSegment(i, Info(4096)).code(), kNoMemory) << i;
   }
   auto object = MakeSegment(kMaxSegments, 4096);
-  EXPECT_EQ(receiver.AddSegment(kMaxSegments, 4096).code(), kDataLoss);
+  EXPECT_EQ(receiver.AddSegment(kMaxSegments, Info(4096)).code(), kDataLoss);
   ASSERT_TRUE(receiver.DropSegment(0).ok());
-  EXPECT_EQ(receiver.AddSegment(kMaxSegments, 4096).code(), kNoMemory);
+  EXPECT_EQ(receiver.AddSegment(kMaxSegments, Info(4096)).code(), kNoMemory);
 }
 
 TEST_F(Arena, RefusedSegmentIsUsedNoMoreAndDroppedWhenItsBlocksAreBack) {
@@ -267,7 +270,7 @@ TEST_F(Arena, RefusedSegmentIsUsedNoMoreAndDroppedWhenItsBlocksAreBack) {
   const auto announced = sender_.TakeAnnouncements();
   ASSERT_EQ(announced.size(), 1u);
   EXPECT_EQ(announced[0].segment, 0u);
-  EXPECT_EQ(announced[0].size_bytes, 0u);
+  EXPECT_EQ(announced[0].info.size_bytes, 0u);
   EXPECT_EQ(sender_.Refused(0).code(), kDataLoss);
   EXPECT_EQ(sender_.SizeBytes(), kMinSegmentBytes);
 }
@@ -288,21 +291,21 @@ TEST_F(Arena, DroppedSegmentStaysForWhoHoldsItsView) {
 
 TEST_F(Arena, SegmentSmallerThanAnnouncedIsDataLoss) {
   auto object = MakeSegment(3, 64 * 1024);
-  EXPECT_EQ(receiver_.AddSegment(3, 1 << 20).code(), kDataLoss);
+  EXPECT_EQ(receiver_.AddSegment(3, Info(1 << 20)).code(), kDataLoss);
   EXPECT_EQ(receiver_.Resolve({3, 0, 0, 1}).status().code(), kDataLoss);
 }
 
 TEST_F(Arena, AnnouncementOfNothingIsAnError) {
-  EXPECT_EQ(receiver_.AddSegment(0, 1 << 20).code(),
+  EXPECT_EQ(receiver_.AddSegment(0, Info(1 << 20)).code(),
             absl::StatusCode::kNotFound);
   auto object = MakeSegment(1, 64 * 1024);
-  EXPECT_FALSE(receiver_.AddSegment(1, 0).ok());
+  EXPECT_FALSE(receiver_.AddSegment(1, Info(0)).ok());
 }
 
 TEST_F(Arena, ReceiverBelievesTheAnnouncementNotMore) {
   // A larger object: only what was announced is mapped.
   auto object = MakeSegment(0, 1 << 20);
-  ASSERT_TRUE(receiver_.AddSegment(0, 64 * 1024).ok());
+  ASSERT_TRUE(receiver_.AddSegment(0, Info(64 * 1024)).ok());
   EXPECT_TRUE(receiver_.Resolve({0, 0, 0, 64 * 1024}).ok());
   EXPECT_EQ(receiver_.Resolve({0, 0, 64 * 1024, 1}).status().code(), kDataLoss);
 }
@@ -311,10 +314,10 @@ TEST_F(Arena, MoreSegmentsThanTheLimitAreRefused) {
   std::vector<platform::NamedMapping> objects;
   for (uint32_t i = 0; i < kMaxSegments; ++i) {
     objects.push_back(MakeSegment(i, 4096));
-    ASSERT_TRUE(receiver_.AddSegment(i, 4096).ok()) << i;
+    ASSERT_TRUE(receiver_.AddSegment(i, Info(4096)).ok()) << i;
   }
   objects.push_back(MakeSegment(kMaxSegments, 4096));
-  EXPECT_EQ(receiver_.AddSegment(kMaxSegments, 4096).code(), kDataLoss);
+  EXPECT_EQ(receiver_.AddSegment(kMaxSegments, Info(4096)).code(), kDataLoss);
 }
 
 TEST_F(Arena, SegmentsLoseTheirNamesOnceMapped) {
@@ -331,7 +334,7 @@ TEST_F(Arena, ResolvedBytesOutliveTheReceiver) {
   {
     ArenaReceiver other(name_, kClientSide);
     for (const auto& a : sender_.TakeAnnouncements()) {
-      ASSERT_TRUE(other.AddSegment(a.segment, a.size_bytes).ok());
+      ASSERT_TRUE(other.AddSegment(a.segment, a.info).ok());
     }
     auto resolved = other.Resolve(block->ref);
     ASSERT_TRUE(resolved.ok());

@@ -6,11 +6,11 @@
 // versions, so that different ones can tell each other so.
 //
 // Objects:
-//   shmrpc.srv.<service>     LobbyIdentity                 clients map it
-//   read-only shmrpc.slots.<nonce>     LobbySlots                    clients
-//   write it shmrpc.conn.<nonce>      ConnectionHeader and 2 rings  one client,
-//   the server shmrpc.conn.<nonce>.cN   arena segment N of the client (.sN of
-//   the server)
+//   shmrpc.srv.<service>  LobbyIdentity; clients map it read-only
+//   shmrpc.slots.<nonce>  LobbySlots; clients write it
+//   shmrpc.conn.<nonce>   ConnectionPage and 2 rings: one client, the server
+//   shmrpc.conn.<nonce>.c<N>.<nonce>
+//                         arena segment N of the client (.s<N> of the server)
 
 #ifndef SHMRPC_TRANSPORT_MEMORY_LAYOUT_H_
 #define SHMRPC_TRANSPORT_MEMORY_LAYOUT_H_
@@ -147,7 +147,7 @@ struct alignas(64) ConnectionHeader {
   uint64_t ring_size_bytes;
   uint64_t total_size_bytes;  // of the object
   int64_t client_clock_ns;    // MonotonicNowNs() when written
-  uint8_t reserved[8];        // zero
+  uint64_t slots_nonce_low;   // LobbyIdentity::slots_nonce[1]: whom it is for
 };
 static_assert(sizeof(ConnectionHeader) == 64, "layout");
 static_assert(offsetof(ConnectionHeader, layout_version) == 8, "layout");
@@ -158,6 +158,7 @@ static_assert(offsetof(ConnectionHeader, client_start_time) == 24, "layout");
 static_assert(offsetof(ConnectionHeader, ring_size_bytes) == 32, "layout");
 static_assert(offsetof(ConnectionHeader, total_size_bytes) == 40, "layout");
 static_assert(offsetof(ConnectionHeader, client_clock_ns) == 48, "layout");
+static_assert(offsetof(ConnectionHeader, slots_nonce_low) == 56, "layout");
 
 // [server] Its answer. To a knock (an object of the first page only, which a
 // client makes that is another user's, or whose server is in the global scope):
@@ -300,8 +301,10 @@ static_assert(sizeof(BlockRef) == 24, "layout");
 
 struct SegmentInfo {
   uint64_t size_bytes;
+  uint64_t nonce[2];  // of the segment's name: nobody knows it beforehand
 };
-static_assert(sizeof(SegmentInfo) == 8, "layout");
+static_assert(sizeof(SegmentInfo) == 24, "layout");
+static_assert(offsetof(SegmentInfo, nonce) == 8, "layout");
 
 }  // namespace memory
 }  // namespace shmrpc

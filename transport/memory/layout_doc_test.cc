@@ -46,6 +46,7 @@ std::map<Field, size_t> Offsets() {
       SHMRPC_FIELD(ConnectionHeader, ring_size_bytes),
       SHMRPC_FIELD(ConnectionHeader, total_size_bytes),
       SHMRPC_FIELD(ConnectionHeader, client_clock_ns),
+      SHMRPC_FIELD(ConnectionHeader, slots_nonce_low),
       SHMRPC_FIELD(ServerHello, state),
       SHMRPC_FIELD(ServerHello, refusal),
       SHMRPC_FIELD(ServerHello, server_clock_ns),
@@ -65,6 +66,8 @@ std::map<Field, size_t> Offsets() {
       SHMRPC_FIELD(BlockRef, block),
       SHMRPC_FIELD(BlockRef, offset_bytes),
       SHMRPC_FIELD(BlockRef, size_bytes),
+      SHMRPC_FIELD(SegmentInfo, size_bytes),
+      SHMRPC_FIELD(SegmentInfo, nonce),
   };
 }
 

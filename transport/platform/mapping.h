@@ -228,6 +228,11 @@ class NamedMapping {
 // Objects of the calling process are never touched. No-op (0) on Windows.
 int ReclaimAbandoned(Scope scope, absl::string_view prefix);
 
+// The names in `prefix`'s scope that begin with its name, in no order; whose
+// objects they are is not looked at. None on Windows, where no name outlives
+// the last that has its object open.
+std::vector<ObjectName> NamesWithPrefix(const ObjectName& prefix);
+
 }  // namespace platform
 }  // namespace shmrpc
 

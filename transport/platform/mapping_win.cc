@@ -318,5 +318,7 @@ bool NamedMapping::GuestsMayStay() { return false; }
 
 int ReclaimAbandoned(Scope, absl::string_view) { return 0; }
 
+std::vector<ObjectName> NamesWithPrefix(const ObjectName&) { return {}; }
+
 }  // namespace platform
 }  // namespace shmrpc

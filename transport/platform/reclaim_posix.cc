@@ -64,5 +64,15 @@ int ReclaimAbandoned(Scope scope, absl::string_view prefix) {
   return reclaimed;
 }
 
+std::vector<ObjectName> NamesWithPrefix(const ObjectName& prefix) {
+  const std::string path_prefix = prefix.OsName();
+  std::vector<ObjectName> names;
+  for (const std::string& path :
+       FilesWithPrefix(path_prefix, prefix.scope == Scope::kLocal)) {
+    names.push_back(prefix.WithSuffix(path.substr(path_prefix.size())));
+  }
+  return names;
+}
+
 }  // namespace platform
 }  // namespace shmrpc

@@ -16,7 +16,7 @@
 namespace shmrpc {
 
 // Version of the bytes two processes share (docs/layout.md).
-constexpr uint32_t kLayoutVersion = 3;
+constexpr uint32_t kLayoutVersion = 4;
 
 // "0.1.0", as compiled into the library (the macros are the header's).
 std::string Version();
