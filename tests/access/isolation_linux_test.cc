@@ -32,6 +32,7 @@ namespace testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -82,9 +83,13 @@ TEST_F(Isolation, SegmentsNamesCannotBeTakenBeforehand) {
   UserServer server(kServerUser, "666");
   UserClient client(server.target(), kClientUser, kAcceptServer);
   EXPECT_EQ(client.Do("call 100"), "OK");
+  const std::vector<std::string> connection = Leftovers("shmrpc.conn.");
+  ASSERT_EQ(connection.size(), 1u);
   UserClient third(server.target(), kThirdUser, kAcceptServer);
   EXPECT_EQ(third.Do("squat"), "took 4");
   EXPECT_EQ(client.Do("call 3000000"), "OK");
+  // On the same connection: the call would go on with another one.
+  EXPECT_THAT(Leftovers("shmrpc.conn."), Contains(connection[0]));
   third.End();
   client.End();
   server.ShutDown();
