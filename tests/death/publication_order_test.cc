@@ -111,7 +111,7 @@ const Names kIdentity = {
 const Names kHeader = {
     "header.layout version", "header.header bytes", "header.pid",
     "header.start time",     "header.ring size",    "header.total size",
-    "header.clock",          "header.magic"};
+    "header.clock",          "header.slots nonce",  "header.magic"};
 const Names kOffer = {"slot.claimed", "slot.nonce high", "slot.nonce low",
                       "slot.offered"};
 
