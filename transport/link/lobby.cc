@@ -18,11 +18,12 @@ using memory::LobbyIdentity;
 using memory::LobbySlots;
 using platform::NamedMapping;
 
-// How long a dead server's name may stay taken: ten seconds. On Windows any
-// number of clients may be asking for their server all the time, and each holds
-// the name for the moment of its look.
-constexpr int kStaleLooks = 2000;
 constexpr int64_t kStaleLookNs = 5 * 1000 * 1000;
+// How long a dead server's name may stay taken. A second, for a process that is
+// just ending; ten on Windows, where any number of clients may be asking for
+// their server all the time, and each holds the name for the moment of its
+// look.
+int StaleLooks() { return NamedMapping::GuestsMayStay() ? 200 : 2000; }
 // How many looks may find its process alive: a tenth of a second. One that was
 // just killed may pass for alive a little longer (Windows).
 constexpr int kLivingLooks = 20;
@@ -69,10 +70,8 @@ absl::StatusOr<std::unique_ptr<Lobby>> Lobby::Create(
   if (!status.ok()) return status;
   for (const Address& a : addresses) {
     status = lobby->CreateIdentity(a);
-    // On Windows a client that just reads the identity of a server that has
-    // died holds it for a moment.
     int living = 0;
-    for (int i = 0; i < kStaleLooks && absl::IsAlreadyExists(status); ++i) {
+    for (int i = 0; i < StaleLooks() && absl::IsAlreadyExists(status); ++i) {
       const absl::Status look = ReadIdentity(a).status();
       if (look.ok() ? ++living > kLivingLooks : !MayBecomeFree(look)) break;
       platform::Waiter().Wait(nullptr,
