@@ -177,6 +177,7 @@ class HostilePeer {
       const bool other = input_.Below(8) == 0;
       Store(to + body_at + 8, other ? input_.Number() : uint64_t{0});
       Store(to + body_at + 16, uint64_t{0});
+      Store(to + body_at + 24, uint64_t{0});
     } else if (in_block && body_at + sizeof(BlockRef) <= room) {
       Store(to + body_at, static_cast<uint32_t>(input_.Below(4)));
       Store(to + body_at + 4, static_cast<uint32_t>(input_.Number()));

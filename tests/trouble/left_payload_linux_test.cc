@@ -3,6 +3,7 @@
 // handle.)
 
 #include <chrono>
+#include <string>
 
 #include "tests/support/script.h"
 #include "tests/support/scripted.h"
@@ -45,6 +46,19 @@ TEST(LeftPayload, OfAKilledServerIsRead) {
   ExpectUnavailable(stream.reader->Finish(),
                     {stream.server.process.target(), "ended"});
   ExpectNextServerReclaims();
+}
+
+// A server that starts reclaims what the dead have left, but for this.
+TEST(LeftPayload, OfAKilledServerIsReadAfterTheNextOneHasStarted) {
+  Watchdog dog(60, "a stream whose server was killed, and started again");
+  UnreadStream stream;
+  const std::string target = stream.server.process.target();
+  stream.server.process.Kill();
+  EchoServer next(target.substr(sizeof("shm:") - 1));
+  ASSERT_TRUE(next.started()) << next.error();
+  stream.ExpectThree();
+  ExpectUnavailable(stream.reader->Finish(), {target, "ended"});
+  next.ShutDown();
 }
 
 TEST(LeftPayload, OfAStoppedServerIsReadAndThenItsStatus) {

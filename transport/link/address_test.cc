@@ -94,7 +94,8 @@ TEST(Address, NonceNamesAreValidWithEverySuffix) {
   EXPECT_EQ(name.name, "shmrpc.conn." + nonce.ToString());
   // The longest: a segment's.
   EXPECT_TRUE(platform::ValidateName(
-                  name.WithSuffix(".c4294967295." + nonce.ToString()))
+                  name.WithSuffix(".c4294967295.0123456789abcdef.01234567."
+                                  "0123456789abcdef"))
                   .ok());
   EXPECT_EQ(SlotsName(platform::Scope::kGlobal, nonce).name,
             "shmrpc.slots." + nonce.ToString());

@@ -11,6 +11,7 @@
 #include "transport/link/entrance.h"
 #include "transport/link/lobby.h"
 #include "transport/link/slot_offer.h"
+#include "transport/memory/arena.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
 #include "transport/platform/store_point.h"
@@ -120,7 +121,8 @@ absl::StatusOr<ConnectionObject> MakeKnock(const ServerIdentity& server,
                                            const platform::ProcessId& self) {
   // What processes of this user left that were killed: a server that is
   // another user's may not remove it.
-  platform::ReclaimAbandoned(server.slots_scope, kConnectionPrefix);
+  platform::ReclaimAbandoned(server.slots_scope, kConnectionPrefix,
+                             memory::IsKeptForAProcess);
   ConnectionShape shape;
   shape.client = self;
   shape.slots_nonce = server.slots_nonce;

@@ -102,7 +102,8 @@ Connection::Connection(memory::Side side, Parts parts)
       producer_(MakeProducer(page_, side_, parts_.ring_size_bytes)),
       consumer_(MakeConsumer(page_, peer_side_, parts_.ring_size_bytes)),
       arena_sender_(parts_.name, side_, parts_.segment_access,
-                    parts_.memory_account),
+                    parts_.memory_account,
+                    parts_.same_user ? parts_.peer : platform::ProcessId()),
       arena_receiver_(parts_.name, peer_side_, parts_.memory_account,
                       parts_.same_user ? "" : parts_.peer_user),
       copy_before_parse_(!parts_.same_user) {}

@@ -78,7 +78,7 @@ TEST(ValidateFrame, HonestFramesPass) {
       ValidateFrame(Fields(memory::kFrameCancel, 0, 0, 0), kClientSide).ok());
   for (memory::Side side : {kClientSide, kServerSide}) {
     EXPECT_TRUE(
-        ValidateFrame(Fields(memory::kFrameSegment, 0, 24, 0), side).ok());
+        ValidateFrame(Fields(memory::kFrameSegment, 0, 32, 0), side).ok());
     EXPECT_TRUE(ValidateFrame(Return(0, 1), side).ok());
     EXPECT_TRUE(ValidateFrame(Credit(0, 1), side).ok());
     EXPECT_TRUE(ValidateFrame(Credit(0, UINT32_MAX), side).ok());
@@ -174,11 +174,11 @@ TEST(ValidateFrame, BlockReferenceOfAnotherSizeIsRefused) {
 }
 
 TEST(ValidateFrame, SegmentInfoOfAnotherSizeIsRefused) {
-  for (uint32_t body : {0u, 23u, 25u}) {
+  for (uint32_t body : {0u, 31u, 33u}) {
     ExpectRefused(Fields(memory::kFrameSegment, 0, body, 0), kServerSide,
                   "segment frame");
   }
-  ExpectRefused(Fields(memory::kFrameSegment, 0, 24, 8), kServerSide,
+  ExpectRefused(Fields(memory::kFrameSegment, 0, 32, 8), kServerSide,
                 "segment frame");
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "shmrpc/version.h"
+#include "transport/memory/arena.h"
 #include "transport/platform/clock.h"
 #include "transport/platform/guard.h"
 #include "transport/platform/store_point.h"
@@ -65,7 +66,8 @@ absl::StatusOr<std::unique_ptr<Lobby>> Lobby::Create(
     }
   }
   // What crashed processes left behind goes before something new comes.
-  platform::ReclaimAbandoned(lobby->slots_scope_, kObjectPrefix);
+  platform::ReclaimAbandoned(lobby->slots_scope_, kObjectPrefix,
+                             memory::IsKeptForAProcess);
   absl::Status status = lobby->CreateSlots();
   if (!status.ok()) return status;
   for (const Address& a : addresses) {

@@ -5,7 +5,10 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "transport/platform/fork.h"
 #include "transport/platform/random.h"
 
@@ -44,9 +47,25 @@ absl::Status NoRoom(const platform::ObjectName& base_name,
 platform::ObjectName SegmentName(const platform::ObjectName& base_name,
                                  Side side, uint32_t number,
                                  const SegmentInfo& info) {
-  return base_name.WithSuffix(absl::StrCat(
-      Suffix(side), number, ".", absl::Hex(info.nonce[0], absl::kZeroPad16),
-      absl::Hex(info.nonce[1], absl::kZeroPad16)));
+  std::string suffix = absl::StrCat(Suffix(side), number, ".",
+                                    absl::Hex(info.nonce, absl::kZeroPad16));
+  if (info.receiver_pid != 0) {
+    absl::StrAppend(&suffix, ".", absl::Hex(info.receiver_pid, absl::kZeroPad8),
+                    ".", absl::Hex(info.receiver_start_time, absl::kZeroPad16));
+  }
+  return base_name.WithSuffix(suffix);
+}
+
+bool IsKeptForAProcess(absl::string_view name) {
+  // ".c0", its nonce, the pid and the start time.
+  const std::vector<absl::string_view> parts = absl::StrSplit(name, '.');
+  if (parts.size() < 4) return false;
+  const absl::string_view side = parts[parts.size() - 4];
+  platform::ProcessId process;
+  return (absl::StartsWith(side, "c") || absl::StartsWith(side, "s")) &&
+         absl::SimpleHexAtoi(parts[parts.size() - 2], &process.pid) &&
+         absl::SimpleHexAtoi(parts.back(), &process.start_time) &&
+         platform::IsAlive(process);
 }
 
 struct ArenaSender::Segment {
@@ -69,11 +88,13 @@ struct ArenaSender::Segment {
 
 ArenaSender::ArenaSender(platform::ObjectName base_name, Side side,
                          platform::AccessPolicy access,
-                         std::shared_ptr<MemoryAccount> account)
+                         std::shared_ptr<MemoryAccount> account,
+                         platform::ProcessId receiver)
     : base_name_(std::move(base_name)),
       side_(side),
       access_(std::move(access)),
-      account_(std::move(account)) {}
+      account_(std::move(account)),
+      receiver_(receiver) {}
 
 ArenaSender::~ArenaSender() {
   absl::MutexLock lock(&mutex_);
@@ -127,9 +148,8 @@ absl::StatusOr<std::unique_ptr<ArenaSender::Segment>> ArenaSender::MakeSegment(
   if (!charge.Take(account_, size_bytes)) {
     return NoRoom(base_name_, size_bytes, *account_);
   }
-  SegmentInfo info;
-  info.size_bytes = size_bytes;
-  for (uint64_t& half : info.nonce) half = platform::RandomBits();
+  const SegmentInfo info = {size_bytes, platform::RandomBits(),
+                            receiver_.start_time, receiver_.pid, 0};
   platform::CreateOptions options;
   options.access = access_;
   auto mapping = platform::NamedMapping::Create(

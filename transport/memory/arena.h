@@ -45,11 +45,13 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "transport/memory/block_table.h"
 #include "transport/memory/layout.h"
 #include "transport/memory/memory_account.h"
 #include "transport/platform/mapping.h"
+#include "transport/platform/process.h"
 
 namespace shmrpc {
 namespace memory {
@@ -61,10 +63,15 @@ constexpr uint32_t kMaxSegments = 256;
 // Beyond what any system has, and far from overflow.
 constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 56;
 
-// `base_name` + ".c0.NONCE", ".c1.NONCE" ... (".s0." for the server).
+// `base_name` + ".c0.NONCE", ".c1.NONCE" ... (".s0." for the server), and
+// ".PID.START" of whom it is kept for: docs/layout.md.
 platform::ObjectName SegmentName(const platform::ObjectName& base_name,
                                  Side side, uint32_t number,
                                  const SegmentInfo& info);
+
+// Is `name` that of a segment that is kept for a process which lives? Not to be
+// reclaimed, then: what its sender left will be read.
+bool IsKeptForAProcess(absl::string_view name);
 
 struct Block {
   BlockRef ref;
@@ -75,10 +82,12 @@ struct Block {
 class ArenaSender {
  public:
   // `base_name`: the connection's. `account`: what may be held for the peer;
-  // null: no limit.
+  // null: no limit. `receiver`: whom segments are kept for should this process
+  // end before they were mapped; none: nobody.
   ArenaSender(platform::ObjectName base_name, Side side,
               platform::AccessPolicy access,
-              std::shared_ptr<MemoryAccount> account = nullptr);
+              std::shared_ptr<MemoryAccount> account = nullptr,
+              platform::ProcessId receiver = {});
   ~ArenaSender();
 
   // A block of `size_bytes`, lent until Return or Cancel of its number.
@@ -141,6 +150,7 @@ class ArenaSender {
   const Side side_;
   const platform::AccessPolicy access_;
   const std::shared_ptr<MemoryAccount> account_;  // may be null
+  const platform::ProcessId receiver_;
   mutable absl::Mutex mutex_;
   Segments segments_ ABSL_GUARDED_BY(mutex_);
   uint32_t next_segment_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -29,7 +29,7 @@ using ::testing::IsEmpty;
 
 constexpr absl::StatusCode kDataLoss = absl::StatusCode::kDataLoss;
 
-SegmentInfo Info(uint64_t size_bytes) { return {size_bytes, {1, 2}}; }
+SegmentInfo Info(uint64_t size_bytes) { return {size_bytes, 1, 0, 0, 0}; }
 
 class Arena : public ::testing::Test {
  protected:
@@ -341,6 +341,25 @@ TEST_F(Arena, ResolvedBytesOutliveTheReceiver) {
     bytes = *std::move(resolved);
   }
   EXPECT_EQ(bytes.data[0], 9);
+}
+
+TEST(SegmentName, SaysForWhomItIsKept) {
+  const auto kept = [](platform::ProcessId process) {
+    const platform::ObjectName base{platform::Scope::kLocal, "shmrpc.conn.N"};
+    return IsKeptForAProcess(
+        SegmentName(base, kServerSide, 12,
+                    {1, 2, process.start_time, process.pid, 0})
+            .name);
+  };
+  platform::ProcessId process = platform::CurrentProcess();
+  EXPECT_TRUE(kept(process));
+  EXPECT_FALSE(kept({}));
+  ++process.start_time;
+  EXPECT_FALSE(kept(process)) << "another one that had the pid before";
+  for (const char* name : {"", ".", "shmrpc.srv.a.b.c.d", "c0.1.2", "c.1.2.3",
+                           "shmrpc.conn.N.c0.1.zz.1"}) {
+    EXPECT_FALSE(IsKeptForAProcess(name)) << name;
+  }
 }
 
 TEST_F(Arena, RandomUseNeverLendsTheSameByteTwice) {

@@ -299,12 +299,18 @@ struct BlockRef {
 };
 static_assert(sizeof(BlockRef) == 24, "layout");
 
+// All but the size are of the segment's name.
 struct SegmentInfo {
   uint64_t size_bytes;
-  uint64_t nonce[2];  // of the segment's name: nobody knows it beforehand
+  uint64_t nonce;                // random: nobody knows it beforehand
+  uint64_t receiver_start_time;  // of the process it is kept for if its sender
+  uint32_t receiver_pid;         // goes; 0: for none
+  uint32_t reserved;             // zero
 };
-static_assert(sizeof(SegmentInfo) == 24, "layout");
+static_assert(sizeof(SegmentInfo) == 32, "layout");
 static_assert(offsetof(SegmentInfo, nonce) == 8, "layout");
+static_assert(offsetof(SegmentInfo, receiver_start_time) == 16, "layout");
+static_assert(offsetof(SegmentInfo, receiver_pid) == 24, "layout");
 
 }  // namespace memory
 }  // namespace shmrpc

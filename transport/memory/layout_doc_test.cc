@@ -68,6 +68,8 @@ std::map<Field, size_t> Offsets() {
       SHMRPC_FIELD(BlockRef, size_bytes),
       SHMRPC_FIELD(SegmentInfo, size_bytes),
       SHMRPC_FIELD(SegmentInfo, nonce),
+      SHMRPC_FIELD(SegmentInfo, receiver_start_time),
+      SHMRPC_FIELD(SegmentInfo, receiver_pid),
   };
 }
 

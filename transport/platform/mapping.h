@@ -33,6 +33,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -225,7 +226,10 @@ class NamedMapping {
 // Unlinks every object whose name starts with `prefix`, belongs to this user
 // (for root: to anybody) and is held by nobody: what crashed processes left.
 // Returns how many.
-// Objects of the calling process are never touched. No-op (0) on Windows.
+// Objects of the calling process are never touched, nor are those that `spare`
+// is true for. No-op (0) on Windows.
+int ReclaimAbandoned(Scope scope, absl::string_view prefix,
+                     absl::FunctionRef<bool(absl::string_view name)> spare);
 int ReclaimAbandoned(Scope scope, absl::string_view prefix);
 
 // The names in `prefix`'s scope that begin with its name, in no order; whose

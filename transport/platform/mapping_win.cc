@@ -316,6 +316,11 @@ bool NamedMapping::Stands() const { return true; }
 
 bool NamedMapping::GuestsMayStay() { return false; }
 
+int ReclaimAbandoned(Scope, absl::string_view,
+                     absl::FunctionRef<bool(absl::string_view)>) {
+  return 0;
+}
+
 int ReclaimAbandoned(Scope, absl::string_view) { return 0; }
 
 std::vector<ObjectName> NamesWithPrefix(const ObjectName&) { return {}; }

@@ -45,12 +45,12 @@ bool MayReclaim(const struct stat& file) {
 
 }  // namespace
 
-int ReclaimAbandoned(Scope scope, absl::string_view prefix) {
+int ReclaimAbandoned(Scope scope, absl::string_view prefix,
+                     absl::FunctionRef<bool(absl::string_view name)> spare) {
   int reclaimed = 0;
-  const std::string path_prefix =
-      ObjectName{scope, std::string(prefix)}.OsName();
-  for (const std::string& path :
-       FilesWithPrefix(path_prefix, scope == Scope::kLocal)) {
+  for (const ObjectName& name : NamesWithPrefix({scope, std::string(prefix)})) {
+    if (spare(name.name)) continue;
+    const std::string path = name.OsName();
     // Most names of others cannot be opened anyway.
     struct stat named;
     if (lstat(path.c_str(), &named) != 0 || !MayReclaim(named)) continue;
@@ -62,6 +62,11 @@ int ReclaimAbandoned(Scope scope, absl::string_view prefix) {
     if (file->UnlinkIfAbandoned(path) == 0) ++reclaimed;
   }
   return reclaimed;
+}
+
+int ReclaimAbandoned(Scope scope, absl::string_view prefix) {
+  return ReclaimAbandoned(scope, prefix,
+                          [](absl::string_view) { return false; });
 }
 
 std::vector<ObjectName> NamesWithPrefix(const ObjectName& prefix) {
