@@ -7,16 +7,21 @@
 #include <thread>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/client.h"
 #include "tests/support/pattern.h"
 #include "tests/support/script.h"
 #include "tests/support/scripted.h"
 #include "tests/support/server_process.h"
+#include "transport/platform/testing/watchdog.h"
 
 namespace shmrpc {
 namespace testing {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 // Calls on `stub` until one is refused, as all are from then on.
 Status FirstRefusal(EchoService::Stub* stub) {
@@ -294,6 +299,55 @@ TEST_P(ShutdownByDeadline, EndsBlockedReadsAndWritesOfHandlers) {
 
 INSTANTIATE_TEST_SUITE_P(, ShutdownByDeadline, ::testing::ValuesIn(kCallKinds),
                          KindOfTest);
+
+TEST(Shutdown, NewClientsAreToldSoOrWaitForTheNextServer) {
+  Watchdog dog(60, "a client of a server that is shutting down");
+  ServerSettings same;
+  ClientContext held_context;
+  std::unique_ptr<ClientReaderWriter<Item, Item>> held;
+  Status waited;
+  std::thread waiting;
+  {
+    ScriptedServer server;
+    same.targets = {server.process.target()};
+    HandlerScript script;
+    script.Echo();
+    script.AddTo(&held_context);
+    held = server.stub->Bidi(&held_context);
+    Item item;
+    EXPECT_TRUE(held->Write(ItemOf(10)));
+    EXPECT_TRUE(held->Read(&item));
+    server.process.BeginShutdown();
+    Status refused;
+    do {
+      auto stub = EchoService::NewStub(NewChannel(same.targets[0]));
+      EchoReply reply;
+      refused = Echo(stub.get(), EchoRequest(), &reply);
+    } while (refused.ok());
+    // One that had connected before may yet be told by its call.
+    const auto stub = EchoService::NewStub(NewChannel(same.targets[0]));
+    EchoReply reply;
+    refused = Echo(stub.get(), EchoRequest(), &reply);
+    EXPECT_EQ(refused.error_code(), UNAVAILABLE);
+    EXPECT_THAT(refused.error_message(),
+                AllOf(HasSubstr("refused the connection"),
+                      HasSubstr("it is shutting down")));
+    waiting = std::thread([&] {
+      ClientContext context;
+      context.set_wait_for_ready(true);
+      const auto patient = EchoService::NewStub(NewChannel(same.targets[0]));
+      EchoReply patient_reply;
+      waited = patient->Echo(&context, EchoRequest(), &patient_reply);
+    });
+    EXPECT_TRUE(held->WritesDone());
+    EXPECT_FALSE(held->Read(&item));
+    EXPECT_TRUE(IsOk(held->Finish()));
+    server.process.AwaitDown();
+  }
+  ServerProcess next(same);
+  waiting.join();
+  EXPECT_TRUE(IsOk(waited));
+}
 
 TEST(Shutdown, FreesNameForNextServer) {
   ServerProcess first;

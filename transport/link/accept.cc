@@ -326,6 +326,9 @@ void Acceptor::AcceptOne(const Nonce& nonce, uint32_t claimed_pid) {
   std::unique_ptr<Made> made;  // if it is a knock
   Verdict verdict = Judge(claims, *offered);
   const int64_t now_ns = platform::MonotonicNowNs();
+  if (refusing_.load(std::memory_order_relaxed)) {  // see RefuseAll
+    verdict = {memory::kRefusedShuttingDown, "", 0, /*log=*/false};
+  }
   if (verdict.refusal == memory::kRefusedNone && quotas_ != nullptr) {
     verdict = Seat(quotas_, claims, *offered, &seat);
   }

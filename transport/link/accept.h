@@ -49,6 +49,15 @@ class Acceptor {
   Acceptor(Lobby* lobby, OnAccepted on_accepted,
            ClientQuotas* quotas = nullptr);
   ~Acceptor();
+
+  // From now on whoever comes is refused, because the server is shutting down.
+  // Any thread.
+  void RefuseAll() {
+    // Relaxed: says nothing of other memory; one that slips through is the
+    // callback's to refuse.
+    refusing_.store(true, std::memory_order_relaxed);
+  }
+
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
@@ -61,6 +70,7 @@ class Acceptor {
   const OnAccepted on_accepted_;
   ClientQuotas* const quotas_;  // may be null
   std::atomic<bool> stop_{false};
+  std::atomic<bool> refusing_{false};
   platform::Waiter waiter_;
   std::thread thread_;
 };

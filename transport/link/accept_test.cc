@@ -221,6 +221,12 @@ TEST_F(FakeClient, KnockThatWasGivenUpIsNotHandedOver) {
                 .name);
 }
 
+TEST_F(FakeClient, ServerThatShutsDownSaysSo) {
+  acceptor_->RefuseAll();
+  Offer([](ConnectionHeader*) {});
+  ExpectRefused(memory::kRefusedShuttingDown);
+}
+
 TEST_F(FakeClient, TooLargeObjectIsIgnored) {
   Offer([](ConnectionHeader*) {},
         memory::ConnectionSizeBytes(memory::kMaxRingSizeBytes) + 4096);

@@ -125,6 +125,7 @@ void LocalServer::ShutdownBy(int64_t deadline_ns) {
     }
     phase_ = Phase::kDraining;
   }
+  if (acceptor_ != nullptr) acceptor_->RefuseAll();
   // Who watches hears of it first; a watch has no end of its own to wait for.
   if (health_ != nullptr) health_->EndWatches();
   if (!core_.Drain()) {
