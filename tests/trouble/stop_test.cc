@@ -2,9 +2,12 @@
 
 #include <signal.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 
+#include "tests/support/script.h"
+#include "tests/support/scripted.h"
 #include "tests/support/stop_linux.h"
 #include "tests/trouble/support.h"
 
@@ -65,6 +68,39 @@ TEST_F(StoppedServer, CallWithoutDeadlineIsAnsweredOnceItRuns) {
   caller.join();
   EXPECT_TRUE(status.ok()) << status;
   server_.ShutDown();
+}
+
+// Its cancel does not fit the ring, nobody uses the channel any more, and no
+// deadline would end the handler.
+TEST(StoppedStream, ThatIsCancelledEndsItsHandlerOnceTheServerRuns) {
+  Watchdog dog(60, "a handler whose stream was cancelled");
+  ScriptedServer server;
+  HandlerScript script;
+  script.ReadAll();
+  ClientContext context;
+  script.AddTo(&context);
+  Item response;
+  auto stream = server.stub->ClientStream(&context, &response);
+  script.AwaitStart(server.observer.get());
+  const uint32_t pid = server.process.pid();
+  ASSERT_TRUE(StopProcess(pid));
+  // More than the ring holds.
+  for (int i = 0; i < 30; ++i) {
+    ClientContext filler;
+    filler.set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::milliseconds(1));
+    EXPECT_EQ(
+        MakeCall(server.stub.get(), CallKind::kUnary, &filler, ItemOf(4000))
+            .status.error_code(),
+        StatusCode::DEADLINE_EXCEEDED);
+  }
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), StatusCode::CANCELLED);
+  stream.reset();
+  kill(static_cast<pid_t>(pid), SIGCONT);
+  EXPECT_TRUE(script.AwaitEnd(server.observer.get()).was_cancelled());
+  server.process.BeginShutdown();
+  server.process.AwaitDown();
 }
 
 TEST_F(StoppedServer, ManyCallsThatTimedOutLeaveNothingBehind) {

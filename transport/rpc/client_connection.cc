@@ -55,7 +55,14 @@ absl::StatusOr<std::shared_ptr<ClientConnection>> ClientConnection::Connect(
   return self;
 }
 
-ClientConnection::~ClientConnection() { link_.watch.reset(); }
+ClientConnection::~ClientConnection() {
+  link_.watch.reset();
+  {
+    absl::MutexLock lock(&mutex_);
+    EndLocked(&flush_call_, Cancelled(), ClientCall::EndedBy::kLoss);
+  }
+  if (flusher_.joinable()) flusher_.join();
+}
 
 bool ClientConnection::usable() const {
   // Relaxed: a stale "usable" is found out by the call itself.
@@ -257,6 +264,7 @@ void ClientConnection::SendCancel(uint32_t call_id) {
   cancel.kind = memory::kFrameCancel;
   cancel.call_id = call_id;
   link_.connection->Send(cancel).IgnoreError();  // broken: cancelled anyway
+  if (link_.connection->BacklogBytes() != 0) FlushInBackground();
 }
 
 void ClientConnection::SendCredit(const ClientCall& call, uint32_t credit) {

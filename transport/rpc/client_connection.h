@@ -1,11 +1,13 @@
 // A connected client: its calls in flight, and whose thread polls.
 //
-// There is no thread of ours: the calling threads poll the connection
-// themselves. The first one that waits leads: it takes frames off the ring, its
-// own and the others', until what it waits for has come, and passes the lead on
-// when it leaves. The others sleep. So one caller alone never hops between
-// threads. A small unary call will wait as soon as it is sent: it takes the
-// lead, if that is free, when it gets its id, and needs the lock twice in all.
+// The calling threads poll the connection themselves. The first one that waits
+// leads: it takes frames off the ring, its own and the others', until what it
+// waits for has come, and passes the lead on when it leaves. The others sleep.
+// So one caller alone never hops between threads. A small unary call will wait
+// as soon as it is sent: it takes the lead, if that is free, when it gets its
+// id, and needs the lock twice in all. A thread of ours exists only while a
+// cancel waits for room in the ring: its caller has gone, and perhaps nobody
+// else comes.
 //
 // In three files: client_connection.cc opens and ends calls and sends,
 // client_lead.cc waits and leads, client_delivery.cc takes frames to their
@@ -23,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -132,7 +135,7 @@ class ClientConnection {
   absl::Status Bind(const RpcMethod& method) ABSL_LOCKS_EXCLUDED(mutex_);
   // True: a cancel must follow.
   bool NoteOpenedLocked(ClientCall* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SendCancel(uint32_t call_id);
+  void SendCancel(uint32_t call_id) ABSL_LOCKS_EXCLUDED(mutex_);
   void SendCredit(const ClientCall& call, uint32_t credit);
   // The lead's holder or the caller ends a call; true: a cancel must follow.
   bool EndLocked(ClientCall* call, const Status& status,
@@ -163,6 +166,8 @@ class ClientConnection {
   void EndLate(ClientWait* wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes some of what has come, without waiting, unless somebody leads.
   void Pump() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Sees to it that what is in the backlog goes, whoever else comes or not.
+  void FlushInBackground() ABSL_LOCKS_EXCLUDED(mutex_);
   // Sleeps on the server's word; false: the deadline has passed.
   bool Sleep(ClientWait* wait, int* naps);
   // Wakes one that sleeps, to lead.
@@ -214,6 +219,12 @@ class ClientConnection {
 
   std::atomic<bool> server_dead_{false};
   std::atomic<bool> failed_{false};
+
+  // FlushInBackground's: a call that is never opened, so that its thread waits
+  // as any other.
+  ClientCall flush_call_{nullptr, /*streams=*/true, CallOptions()};
+  bool flushing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread flusher_;  // started under the mutex, joined when not flushing
 };
 
 }  // namespace internal

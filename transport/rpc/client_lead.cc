@@ -1,6 +1,7 @@
 // Whose thread polls: waiting, leading, passing the lead on.
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -129,6 +130,33 @@ void ClientConnection::Follow(ClientWait* wait) {
   mutex_.Lock();
   if (wait->next != nullptr) wait->next->previous = wait->previous;
   (wait->previous != nullptr ? wait->previous->next : waits_) = wait->next;
+}
+
+void ClientConnection::FlushInBackground() {
+  absl::MutexLock lock(&mutex_);
+  if (flushing_ || flush_call_.done()) return;
+  if (flusher_.joinable()) flusher_.join();  // it needs the mutex no more
+  try {
+    flusher_ = std::thread([this] {
+      bool bound;
+      if (Register(&flush_call_, 0, nullptr, &bound)) {
+        AwaitSent(&flush_call_);
+        absl::MutexLock lock(&mutex_);
+        Unregister(&flush_call_);
+        flushing_ = false;
+        return;
+      }
+      // With that many calls somebody comes.
+      absl::MutexLock lock(&mutex_);
+      flushing_ = false;
+    });
+    flushing_ = true;
+  } catch (const std::system_error& e) {
+    SHMRPC_LOG(kWarning) << "connection to " << peer_
+                         << ": a cancelled call's server hears of it with the "
+                            "next call: no thread to tell it: "
+                         << e.what();
+  }
 }
 
 void ClientConnection::EndLate(ClientWait* wait) {
