@@ -177,6 +177,18 @@ TEST_F(MemoryQuota, MetadataBeyondItEndsTheCall) {
   EXPECT_TRUE(EchoesBack(stub.get(), "x"));
 }
 
+// As a map they take much more than as bytes.
+TEST_F(MemoryQuota, ManyPairsOfMetadataBeyondItEndTheCall) {
+  ServerProcess server(WithMemory(6 * kMiB));
+  auto stub = EchoStub(server.target());
+  ClientContext context;
+  for (int i = 0; i < 100000; ++i) context.AddMetadata("a", "");
+  EchoReply reply;
+  ExpectExhausted(stub->Echo(&context, EchoRequest(), &reply),
+                  "of 6291456 bytes are in use");
+  EXPECT_TRUE(EchoesBack(stub.get(), "x"));
+}
+
 // What it writes and no handler reads.
 TEST_F(MemoryQuota, UnreadStreamsBeyondItEnd) {
   constexpr int kStreams = 10;

@@ -167,7 +167,7 @@ absl::Status Connection::Send(const OutgoingFrame& frame,
   absl::MutexLock lock(&send_mutex_);
   if (arena_sender_.HasAnnouncements()) Announce(rang);
   // Not whether it is broken by now: the frame may have gone before.
-  return PushOrKeep(record, rang) ? absl::OkStatus() : status();
+  return PushOrKeep(record, rang);
 }
 
 void Connection::GiveBackBlock(uint32_t block) {
@@ -188,7 +188,7 @@ void Connection::Announce(bool* rang) {
     record.fields.aux = a.segment;
     record.fields.record_bytes =
         static_cast<uint32_t>(sizeof(FrameHeader) + record.fixed_bytes);
-    PushOrKeep(record, rang);
+    PushOrKeep(record, rang).IgnoreError();  // broken: nobody listens
   }
 }
 
@@ -198,21 +198,33 @@ void Connection::AnnounceDropped() {
   Announce(nullptr);
 }
 
-bool Connection::PushOrKeep(const Record& record, bool* rang) {
+absl::Status Connection::PushOrKeep(const Record& record, bool* rang) {
   if (!backlog_.empty()) FlushLocked();
   if (backlog_.empty()) {
     const PushResult pushed = Push(record, rang);
-    if (pushed != PushResult::kFull) return pushed == PushResult::kPushed;
+    if (pushed == PushResult::kPushed) return absl::OkStatus();
+    if (pushed == PushResult::kBroken) return status();
   }
-  if (broken()) return false;
-  std::string bytes(record.fields.record_bytes, '\0');
-  record.WriteTo(reinterpret_cast<uint8_t*>(&bytes[0]), sizeof(FrameHeader));
+  if (broken()) return status();
+  Kept kept;
+  // What a call can have only a few of is not counted, and never refused. (A
+  // block's memory is its segment's.)
+  if (record.has_write &&
+      !kept.charge.Take(parts_.memory_account, record.fields.record_bytes)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "connection ", parts_.name.name, ": no room to keep a message of ",
+        record.fields.record_bytes, " bytes until its peer takes some: ",
+        parts_.memory_account->Describe()));
+  }
+  kept.bytes.resize(record.fields.record_bytes);
+  record.WriteTo(reinterpret_cast<uint8_t*>(&kept.bytes[0]),
+                 sizeof(FrameHeader));
   const uint64_t word = record.Word();
-  memcpy(&bytes[0], &word, sizeof(word));
-  backlog_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
-  backlog_.push_back(std::move(bytes));
+  memcpy(&kept.bytes[0], &word, sizeof(word));
+  backlog_bytes_.fetch_add(kept.bytes.size(), std::memory_order_relaxed);
+  backlog_.push_back(std::move(kept));
   FlushLocked();
-  return true;
+  return absl::OkStatus();
 }
 
 Connection::PushResult Connection::Push(const Record& record, bool* rang) {
@@ -257,7 +269,7 @@ void Connection::Flush() {
 void Connection::FlushLocked() {
   bool marked = false;
   while (!backlog_.empty() && !broken()) {
-    const std::string& bytes = backlog_.front();
+    const std::string& bytes = backlog_.front().bytes;
     Record record{{}, nullptr, 0, {}, WriteNothing, false};
     uint64_t word;
     memcpy(&word, bytes.data(), sizeof(word));

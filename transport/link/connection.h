@@ -14,7 +14,8 @@
 // in a private backlog, in order, which Flush (or the next Send) moves into the
 // ring; the peer rings when it has given space back. So that somebody hears
 // that, a client's stream waits until its messages are in the ring; a server's
-// poller looks at BacklogBytes (docs/decisions/0004).
+// poller looks at BacklogBytes (docs/decisions/0004). Messages in the backlog
+// are charged to the peer's memory account; what must not fail is not.
 //
 // Thread rule: Send, GiveBackBlock, Flush, Fail, Close from any thread; HasNews
 // too, but while another thread leads its answer is a guess. Next, HasRecord,
@@ -200,8 +201,9 @@ class Connection {
   // connection.cc
   PushResult Push(const Record& record, bool* rang)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
-  // False: broken, and the record was neither pushed nor kept.
-  bool PushOrKeep(const Record& record, bool* rang)
+  // An error: the record was neither pushed nor kept. RESOURCE_EXHAUSTED: no
+  // room to keep its message; others: broken.
+  absl::Status PushOrKeep(const Record& record, bool* rang)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   void Announce(bool* rang) ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
@@ -233,7 +235,12 @@ class Connection {
 
   absl::Mutex send_mutex_;
   memory::RingProducer producer_ ABSL_GUARDED_BY(send_mutex_);
-  std::deque<std::string> backlog_ ABSL_GUARDED_BY(send_mutex_);
+  // A record that waits for room in the ring.
+  struct Kept {
+    std::string bytes;
+    memory::Charge charge;  // for its message
+  };
+  std::deque<Kept> backlog_ ABSL_GUARDED_BY(send_mutex_);
   // 0 if and only if there is none. Written under send_mutex_.
   std::atomic<uint64_t> backlog_bytes_{0};
 

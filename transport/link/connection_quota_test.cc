@@ -136,6 +136,40 @@ TEST_F(SmallQuota, ClientThatKeepsAllPayloadsIsHeldNoMore) {
   EXPECT_FALSE(pair_.server().broken());
 }
 
+// A client that takes nothing off its ring.
+TEST_F(SmallQuota, MessagesThatWaitForRoomInTheRingAreCharged) {
+  absl::Status sent;
+  int count = 0;
+  while (sent.ok()) {
+    ASSERT_LT(++count, 2000);
+    sent = Send(&pair_.server(), memory::kFrameMessage, kMaxInlineBytes);
+  }
+  EXPECT_EQ(sent.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(sent.message()), HasSubstr("of 4194304 bytes"));
+  EXPECT_LE(account_->used_bytes(), kQuotaBytes);
+  EXPECT_GT(account_->used_bytes(), kQuotaBytes - 2 * kMaxInlineBytes);
+  EXPECT_FALSE(pair_.server().broken());
+  // What ends a call is kept all the same.
+  OutgoingFrame close;
+  close.kind = memory::kFrameClose;
+  EXPECT_TRUE(pair_.server().Send(close).ok());
+  // Everything comes, in order, and is held no more.
+  Frame frame;
+  for (int taken = 0; taken < count;) {
+    if (!pair_.client().Next(&frame)) {
+      ASSERT_FALSE(pair_.client().broken()) << pair_.client().status();
+      pair_.server().Flush();
+      continue;
+    }
+    ++taken;
+    EXPECT_EQ(frame.fields.kind,
+              taken < count ? memory::kFrameMessage : memory::kFrameClose);
+  }
+  EXPECT_EQ(account_->used_bytes(), 0u);
+  EXPECT_TRUE(
+      Send(&pair_.server(), memory::kFrameMessage, kMaxInlineBytes).ok());
+}
+
 }  // namespace
 }  // namespace link
 }  // namespace shmrpc

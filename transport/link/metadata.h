@@ -10,11 +10,13 @@
 #ifndef SHMRPC_TRANSPORT_LINK_METADATA_H_
 #define SHMRPC_TRANSPORT_LINK_METADATA_H_
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace shmrpc {
@@ -28,6 +30,9 @@ void AppendMetadata(absl::string_view key, absl::string_view value,
 // `pairs` points into `bytes`, which is the caller's private copy. DATA_LOSS if
 // a length does not fit; what was parsed before stays.
 absl::Status ParseMetadata(absl::string_view bytes, Metadata* pairs);
+
+// The number of pairs, after the same look at every length.
+absl::StatusOr<size_t> CountMetadata(absl::string_view bytes);
 
 // The first value of `key`, or "".
 absl::string_view FindMetadata(const Metadata& pairs, absl::string_view key);

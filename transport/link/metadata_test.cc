@@ -51,6 +51,7 @@ TEST(Metadata, PairsComeBackInOrderWithRepetitionsAndAnyBytes) {
   Metadata parsed;
   ASSERT_TRUE(ParseMetadata(bytes, &parsed).ok());
   EXPECT_EQ(Copy(parsed), pairs);
+  EXPECT_EQ(*CountMetadata(bytes), pairs.size());
 }
 
 TEST(Metadata, NothingIsNoPairs) {
@@ -131,6 +132,11 @@ TEST(Metadata, RandomBytesNeverLeadOutsideThem) {
     const absl::string_view view(exact.data(), exact.size());
     Metadata parsed;
     const bool ok = ParseMetadata(view, &parsed).ok();
+    const auto count = CountMetadata(view);
+    ASSERT_EQ(count.ok(), ok);
+    if (ok) {
+      ASSERT_EQ(*count, parsed.size());
+    }
     std::string again;
     for (const auto& p : parsed) {
       for (absl::string_view part : {p.first, p.second}) {

@@ -8,8 +8,8 @@
 // A server has one account per client process, shared by its connections, and
 // may have one above them for all clients; a client has one per connection.
 // What is charged: arena segments of both directions, messages that wait to be
-// read, large requests while their calls last. Small unary calls charge
-// nothing.
+// read or for room in the ring, large requests and metadata while their calls
+// last. Small unary calls charge nothing as long as the ring has room.
 //
 // Thread rule: MemoryAccount any; a Charge one thread at a time. Ownership: a
 // charge shares its account, so it may outlive the connection. Failures: none;

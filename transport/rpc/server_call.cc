@@ -1,5 +1,6 @@
 #include "transport/rpc/server_call.h"
 
+#include <cstring>
 #include <exception>
 #include <limits>
 #include <string>
@@ -10,6 +11,7 @@
 #include "transport/link/metadata.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
+#include "transport/platform/guard.h"
 #include "transport/rpc/context_access.h"
 #include "transport/rpc/message_io.h"
 #include "transport/rpc/server_connection.h"
@@ -21,6 +23,9 @@ namespace {
 
 // Of a string that a finished call keeps for the next one.
 constexpr size_t kKeptMetadataBytes = 4096;
+
+// What a pair takes in a map of two references, beside its bytes.
+constexpr uint64_t kPairBytes = 96;
 
 // For the next call; what was large is charged to nobody any more, and goes.
 void Empty(std::string* metadata) {
@@ -74,6 +79,8 @@ bool ServerCall::Reset(std::shared_ptr<ServerConnection>* connection) {
   Empty(&trailing_metadata_);
   metadata_complaint_.clear();
   block_view_.reset();
+  block_metadata_ = nullptr;
+  block_data_ = nullptr;
   returned_block_ = 0;
   return true;
 }
@@ -114,21 +121,42 @@ Status ServerCall::TakeOpen(const link::Frame& frame, int max_receive_bytes) {
     }
   }
   if (frame.fields.metadata_bytes != 0) {
-    link::Metadata pairs;
-    if (!CopyMetadata(frame, &client_metadata_)) {
-      connection_->link().Fail(
-          absl::DataLossError("metadata's memory is gone"));
-      return MemoryGone();
-    }
-    const absl::Status parsed = link::ParseMetadata(client_metadata_, &pairs);
-    if (!parsed.ok()) {
-      connection_->link().Fail(absl::DataLossError(
-          absl::StrCat("client ", peer(), ": ", parsed.message())));
-      return Unparseable();
+    // A stream's first message gives the block back, perhaps before Run.
+    if (frame.in_block() &&
+        !(method_->requests_stream() && frame.has_message())) {
+      // It may be long, and who polls has others to look after.
+      block_view_ = frame.block_view;
+      block_metadata_ = frame.metadata;
+      block_metadata_bytes_ = frame.fields.metadata_bytes;
+    } else {
+      size_t pairs;
+      Status taken = TakeMetadata(*frame.view, frame.metadata,
+                                  frame.fields.metadata_bytes, &pairs);
+      if (!taken.ok()) return taken;
     }
   }
   return method_->requests_stream() ? TakeFirstMessage(frame)
                                     : TakeRequest(frame, max_receive_bytes);
+}
+
+Status ServerCall::TakeMetadata(const platform::View& view,
+                                const uint8_t* metadata,
+                                uint64_t metadata_bytes, size_t* pairs) {
+  client_metadata_.resize(metadata_bytes);
+  if (!platform::Guarded(view, [&] {
+        memcpy(&client_metadata_[0], metadata, client_metadata_.size());
+      })) {
+    connection_->link().Fail(absl::DataLossError("metadata's memory is gone"));
+    return MemoryGone();
+  }
+  const auto count = link::CountMetadata(client_metadata_);
+  if (!count.ok()) {
+    connection_->link().Fail(absl::DataLossError(
+        absl::StrCat("client ", peer(), ": ", count.status().message())));
+    return Unparseable();
+  }
+  *pairs = *count;
+  return Status();
 }
 
 Status ServerCall::TakeFirstMessage(const link::Frame& frame) {
@@ -186,16 +214,31 @@ Status ServerCall::TakeRequest(const link::Frame& frame,
   return Unparseable();
 }
 
-bool ServerCall::ParseBlock() {
-  const ParseResult result = ParseMessage(
-      *block_view_, block_data_, block_bytes_,
-      connection_->link().copy_before_parse(), messages_.request.get());
-  block_view_.reset();
-  if (result == ParseResult::kFaulted) {
-    connection_->link().Fail(absl::DataLossError("a payload's memory is gone"));
-    connection_->WakePoller();
+Status ServerCall::TakeBlock() {
+  const std::shared_ptr<platform::View> view = std::move(block_view_);
+  link::Connection& link = connection_->link();
+  Status status;
+  if (block_metadata_ != nullptr) {
+    size_t pairs = 0;
+    status =
+        TakeMetadata(*view, block_metadata_, block_metadata_bytes_, &pairs);
+    // As the map that the handler may ask for takes it.
+    if (status.ok() && !charge_.Take(link.memory_account(),
+                                     charge_.bytes() + pairs * kPairBytes)) {
+      status = connection_->NoRoomForClient();
+    }
   }
-  return result == ParseResult::kParsed;
+  if (status.ok() && block_data_ != nullptr) {
+    const ParseResult result =
+        ParseMessage(*view, block_data_, block_bytes_, link.copy_before_parse(),
+                     messages_.request.get());
+    if (result == ParseResult::kFaulted) {
+      link.Fail(absl::DataLossError("a payload's memory is gone"));
+    }
+    if (result != ParseResult::kParsed) status = Unparseable();
+  }
+  if (link.broken()) connection_->WakePoller();
+  return status;
 }
 
 void ServerCall::GiveBackBlock() {
@@ -208,9 +251,9 @@ void ServerCall::GiveBackBlock() {
 // ------------------------------------------------------------
 
 void ServerCall::Run() {
-  if (block_view_ != nullptr && !ParseBlock()) {
-    status_ = Unparseable();
-    return;
+  if (block_view_ != nullptr) {
+    status_ = TakeBlock();
+    if (!status_.ok()) return;
   }
   // A quick handler's reply takes the block back with it; the client should not
   // wait for a slow one's.

@@ -117,7 +117,11 @@ class ServerCall final : public ServerCallState {
   // Clears them, and stores those that may hold much memory.
   void KeepMessages();
   Status TakeFirstMessage(const link::Frame& frame);
-  bool ParseBlock();
+  // Metadata and request from where TakeOpen left them.
+  Status TakeBlock();
+  // `*pairs`: how many.
+  Status TakeMetadata(const platform::View& view, const uint8_t* metadata,
+                      uint64_t metadata_bytes, size_t* pairs);
   void GiveBackBlock();
   // How the call ends: the handler's status, which is gone then, or what speaks
   // against its answer.
@@ -145,8 +149,11 @@ class ServerCall final : public ServerCallState {
   std::string trailing_metadata_;
   std::string metadata_complaint_;
 
+  // What TakeOpen has left in its block, for the handler's thread.
   std::shared_ptr<platform::View> block_view_;
-  const uint8_t* block_data_ = nullptr;
+  const uint8_t* block_metadata_ = nullptr;  // null: none
+  uint64_t block_metadata_bytes_ = 0;
+  const uint8_t* block_data_ = nullptr;  // the request; null: it is no request
   uint64_t block_bytes_ = 0;
   uint32_t returned_block_ = 0;  // to give back with the reply: 1 + number
   memory::Charge charge_;        // for a copy of what lay in the block
