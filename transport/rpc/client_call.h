@@ -62,6 +62,11 @@ struct ClientCall {
     return state.compare_exchange_strong(open, State::kEnding,
                                          std::memory_order_relaxed);
   }
+  // A message of that length, to receive.
+  bool TooLong(uint64_t message_bytes) const {
+    return max_receive_bytes >= 0 &&
+           message_bytes > static_cast<uint64_t>(max_receive_bytes);
+  }
 
   google::protobuf::MessageLite* const response;
   const bool streams;  // false: unary, one thread, and that one waits at once

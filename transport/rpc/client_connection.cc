@@ -372,14 +372,31 @@ void ClientConnection::AwaitSent(ClientCall* call) {
   Await(&wait);
 }
 
+bool ClientConnection::AwaitMessage(ClientWait* wait, bool* cancel) {
+  AwaitLocked(wait);
+  if (wait->taken) return true;
+  ClientCall* const call = wait->call;
+  if (!HasReadable(*call)) return false;
+  const uint64_t size_bytes = call->inbox.next_size_bytes();
+  if (!call->TooLong(size_bytes)) return true;
+  *cancel =
+      EndLocked(call, ReceivedTooLarge(size_bytes, call->max_receive_bytes),
+                ClientCall::EndedBy::kClient);
+  return false;
+}
+
 bool ClientConnection::PeekMessage(ClientCall* call, uint64_t* size_bytes) {
   if (EndIfExpired(call)) return false;
   ClientWait wait(call, ClientWait::For::kMessage);
-  absl::MutexLock lock(&mutex_);
-  AwaitLocked(&wait);
-  if (!HasReadable(*call)) return false;
-  *size_bytes = call->inbox.next_size_bytes();
-  return true;
+  bool cancel = false;
+  bool there;
+  {
+    absl::MutexLock lock(&mutex_);
+    there = AwaitMessage(&wait, &cancel);
+    if (there) *size_bytes = call->inbox.next_size_bytes();
+  }
+  if (cancel) SendCancel(call->id);
+  return there;
 }
 
 bool ClientConnection::ReadMessage(ClientCall* call,
@@ -388,14 +405,15 @@ bool ClientConnection::ReadMessage(ClientCall* call,
   ClientWait wait(call, ClientWait::For::kMessage);
   wait.into = message;
   ArrivedMessage arrived;
+  bool cancel = false;
+  bool there;
   {
     absl::MutexLock lock(&mutex_);
-    AwaitLocked(&wait);
-    if (!wait.taken) {
-      if (!HasReadable(*call)) return false;
-      arrived = call->inbox.Pop(&wait.credit);
-    }
+    there = AwaitMessage(&wait, &cancel);
+    if (there && !wait.taken) arrived = call->inbox.Pop(&wait.credit);
   }
+  if (cancel) SendCancel(call->id);
+  if (!there) return false;
   if (!wait.taken) {
     wait.parsed = ParseArrived(arrived, link_.connection.get(), message);
   } else if (wait.block != nullptr) {

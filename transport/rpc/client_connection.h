@@ -137,6 +137,10 @@ class ClientConnection {
   bool NoteOpenedLocked(ClientCall* call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendCancel(uint32_t call_id) ABSL_LOCKS_EXCLUDED(mutex_);
   void SendCredit(const ClientCall& call, uint32_t credit);
+  // True: the next message is there, in the inbox or as `wait` says. One that
+  // is too long ends the call; `*cancel`: a cancel must follow.
+  bool AwaitMessage(ClientWait* wait, bool* cancel)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The lead's holder or the caller ends a call; true: a cancel must follow.
   bool EndLocked(ClientCall* call, const Status& status,
                  ClientCall::EndedBy ended_by)

@@ -9,13 +9,6 @@
 
 namespace shmrpc {
 namespace internal {
-namespace {
-
-bool TooLong(uint64_t message_bytes, int limit_bytes) {
-  return limit_bytes >= 0 && message_bytes > static_cast<uint64_t>(limit_bytes);
-}
-
-}  // namespace
 
 bool ClientConnection::Deliver(const link::Frame& frame, ClientWait* own) {
   switch (frame.fields.kind) {
@@ -112,7 +105,7 @@ void ClientConnection::TakeClose(const link::Frame& frame, ClientCall* call) {
     return;
   }
   // A server that does not stream answers a client that expects a stream.
-  if (TooLong(frame.message_bytes, call->max_receive_bytes)) {
+  if (call->TooLong(frame.message_bytes)) {
     Drop(frame);
     call->status =
         ReceivedTooLarge(frame.message_bytes, call->max_receive_bytes);
@@ -161,7 +154,7 @@ Status ClientConnection::TakeResponse(const link::Frame& frame,
     Drop(frame);
     return NoMessage();
   }
-  if (TooLong(frame.message_bytes, call->max_receive_bytes)) {
+  if (call->TooLong(frame.message_bytes)) {
     Drop(frame);
     return ReceivedTooLarge(frame.message_bytes, call->max_receive_bytes);
   }
@@ -189,11 +182,11 @@ Status ClientConnection::TakeResponse(const link::Frame& frame,
 bool ClientConnection::DeliverMessage(const link::Frame& frame,
                                       ClientWait* own) {
   const bool refused = frame.refused();
-  const bool in_place =
-      frame.has_message() && !refused && own != nullptr &&
-      own->into != nullptr && !own->taken &&
-      own->call->id == frame.fields.call_id && own->call->inbox.empty() &&
-      !TooLong(frame.message_bytes, own->call->max_receive_bytes);
+  const bool in_place = frame.has_message() && !refused && own != nullptr &&
+                        own->into != nullptr && !own->taken &&
+                        own->call->id == frame.fields.call_id &&
+                        own->call->inbox.empty() &&
+                        !own->call->TooLong(frame.message_bytes);
   if (in_place && !frame.initial()) {
     TakeInPlace(frame, own);
     return own->taken;
@@ -233,7 +226,8 @@ bool ClientConnection::DeliverMessage(const link::Frame& frame,
         call->initial_arrived = true;
       }
       if (frame.has_message() && !in_place) {
-        if (TooLong(frame.message_bytes, call->max_receive_bytes)) {
+        // One of a stream waits for its reader, behind those before it.
+        if (call->response != nullptr && call->TooLong(frame.message_bytes)) {
           cancel = EndLocked(
               call,
               ReceivedTooLarge(frame.message_bytes, call->max_receive_bytes),

@@ -409,6 +409,54 @@ TEST_F(Stream, LimitsEndTheCall) {
             "Sent message larger than max (22 vs. 20)");
 }
 
+// The parameter: the server has closed the call by then.
+class OverTheLimit : public Stream,
+                     public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Closed, OverTheLimit, ::testing::Bool());
+
+TEST_P(OverTheLimit, MessagesBeforeItAreReadFirst) {
+  const bool closed = GetParam();
+  max_receive_bytes_ = 10;
+  ClientContext other_context;
+  static const RpcMethod method("/test.Service/Other");
+  LocalClientStream other(server_.client(), method, &other_context,
+                          CallOptions(), nullptr, nullptr);
+  ASSERT_TRUE(other.Start().ok());
+  Serve([&] {
+    const uint32_t other_id = TakeOpen();
+    const uint32_t id = TakeOpen();
+    server_.Message(id, Wire("a"));
+    server_.Message(id, Wire("b"));
+    // Long enough for a block.
+    server_.Message(id, Wire(std::string(100 * 1000, 'x')));
+    if (closed) server_.Close(id, StatusCode::OK, "", "", false);
+    server_.Message(other_id, Wire("o"));
+    // Of a call that the server has closed there is nothing to cancel.
+    EXPECT_EQ(server_.Take(memory::kFrameCancel).fields.call_id,
+              closed ? other_id : id);
+    server_.Drain();
+  });
+  ClientStream& stream = Start();
+  BytesValue reply;
+  // Its reader leads: what was sent before is delivered, and nobody has read
+  // it.
+  ASSERT_TRUE(other.Read(&reply));
+  for (const char* value : {"a", "b"}) {
+    ASSERT_TRUE(stream.Read(&reply));
+    EXPECT_EQ(reply.value(), value);
+  }
+  uint32_t size = 0;
+  EXPECT_FALSE(stream.NextMessageSize(&size));
+  EXPECT_FALSE(stream.Read(&reply));
+  const Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(status.error_message(),
+            "Received message larger than max (100004 vs. 10)");
+  other_context.TryCancel();
+  EXPECT_EQ(other.Finish().error_code(), StatusCode::CANCELLED);
+  serving_.join();
+}
+
 TEST_F(Stream, MessageThatDoesNotParseEndsTheCall) {
   Serve([&] {
     server_.Message(TakeOpen(), "\x0a\x7f");
