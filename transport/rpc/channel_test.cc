@@ -4,8 +4,10 @@
 #include "shmrpc/channel.h"
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "google/protobuf/wrappers.pb.h"
@@ -13,6 +15,8 @@
 #include "shmrpc/client_context.h"
 #include "shmrpc/generated.h"
 #include "shmrpc/server_builder.h"
+#include "shmrpc/time.h"
+#include "transport/platform/clock.h"
 #include "transport/platform/testing/leftovers.h"
 #include "transport/platform/testing/watchdog.h"
 
@@ -24,6 +28,7 @@ using ::shmrpc::testing::UniqueName;
 using ::shmrpc::testing::Watchdog;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using ::testing::Each;
 using ::testing::HasSubstr;
 
 Status Call(Channel* channel, ClientContext* context) {
@@ -101,6 +106,49 @@ TEST_F(ChannelTest, StatesFollowTheServer) {
   server = NewServer(InsecureServerCredentials());
   ASSERT_NE(server, nullptr);
   EXPECT_TRUE(channel->WaitForConnected(steady_clock::time_point::max()));
+}
+
+// Its state is another one each time it is asked; takes down until when it was
+// waited for the next.
+class RestlessChannel final : public Channel {
+ public:
+  grpc_connectivity_state GetState(bool) override {
+    const grpc_connectivity_state states[] = {
+        GRPC_CHANNEL_IDLE, GRPC_CHANNEL_CONNECTING,
+        GRPC_CHANNEL_TRANSIENT_FAILURE, GRPC_CHANNEL_READY};
+    return states[deadlines_ns.size()];
+  }
+  Status BlockingUnaryCall(const internal::RpcMethod&, ClientContext*,
+                           const google::protobuf::MessageLite&,
+                           google::protobuf::MessageLite*) override {
+    return Status();
+  }
+  std::unique_ptr<internal::ClientStream> StartStream(
+      const internal::RpcMethod&, ClientContext*,
+      const google::protobuf::MessageLite*,
+      google::protobuf::MessageLite*) override {
+    return nullptr;
+  }
+
+  std::vector<int64_t> deadlines_ns;
+
+ private:
+  bool WaitForStateChangeImpl(grpc_connectivity_state,
+                              int64_t deadline_ns) override {
+    deadlines_ns.push_back(deadline_ns);
+    // Until a span that began now would end at another time.
+    const int64_t now_ns = platform::MonotonicNowNs();
+    while (platform::MonotonicNowNs() == now_ns) {
+    }
+    return true;
+  }
+};
+
+TEST_F(ChannelTest, SpanToConnectInBeginsOnce) {
+  RestlessChannel channel;
+  EXPECT_TRUE(channel.WaitForConnected(gpr_time_from_hours(1, GPR_TIMESPAN)));
+  ASSERT_EQ(channel.deadlines_ns.size(), 3u);
+  EXPECT_THAT(channel.deadlines_ns, Each(channel.deadlines_ns[0]));
 }
 
 TEST_F(ChannelTest, CallWithoutAServerFailsAtOnceOrWaitsForReady) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -269,6 +270,25 @@ TEST_F(Stream, CorkedOpenTravelsWithTheFirstMessage) {
   ASSERT_TRUE(stream.Write(Value("first"), {}));
   EXPECT_TRUE(stream.Finish().ok());
   serving_.join();
+}
+
+TEST_F(Stream, CorkedOpenNamesItsMethodThoughTheStubIsGone) {
+  context_.set_initial_metadata_corked(true);
+  std::string named;
+  Serve([&] {
+    named = server_.Take(memory::kFrameBind).metadata;
+    server_.Close(TakeOpen(), StatusCode::OK, "", "", false);
+  });
+  std::optional<RpcMethod> method("/test.Service/Corked");
+  LocalClientStream stream(server_.client(), *method, &context_, CallOptions(),
+                           nullptr, nullptr);
+  ASSERT_TRUE(stream.Start().ok());
+  // Something else lies where the stub had it.
+  method.emplace("/test.Service/Other");
+  EXPECT_TRUE(stream.Write(Value("first"), {}));
+  EXPECT_TRUE(stream.Finish().ok());
+  serving_.join();
+  EXPECT_EQ(named, "/test.Service/Corked");
 }
 
 TEST_F(Stream, LastMessageIsMarked) {

@@ -18,6 +18,7 @@
 #define SHMRPC_TRANSPORT_RPC_SERVER_CALL_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -109,6 +110,12 @@ class ServerCall final : public ServerCallState {
   uint64_t response_bytes() const { return response_bytes_; }
   // Of request and response together.
   uint64_t message_bytes() const { return request_bytes_ + produced_bytes_; }
+  // What its own strings for metadata have allocated, which a finished call
+  // keeps for the next one.
+  size_t metadata_capacity() const {
+    return client_metadata_.capacity() + initial_metadata_.capacity() +
+           trailing_metadata_.capacity();
+  }
 
  private:
   Status TakeRequest(const link::Frame& frame, int max_receive_bytes);
