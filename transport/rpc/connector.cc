@@ -21,8 +21,8 @@ namespace {
 // How long an attempt waits for a server that is there but does not answer the
 // handshake, if no deadline ends it earlier (gRPC's minimum connect time-out).
 constexpr int64_t kConnectTimeoutNs = 20ll * 1000 * 1000 * 1000;
-// Between the attempts of callers where the system starts no thread to make
-// them.
+// Where the system starts no thread: between the attempts of callers that make
+// them themselves, and between the looks whether it does now.
 constexpr int64_t kNoThreadPauseNs = 100ll * 1000 * 1000;
 
 }  // namespace
@@ -272,7 +272,10 @@ grpc_connectivity_state Connector::State(bool try_to_connect) {
   const grpc_connectivity_state state = Current();
   if (try_to_connect && state != GRPC_CHANNEL_READY) {
     asked_ = true;
-    EnsureThread();
+    if (!EnsureThread() && !failed_) {
+      failed_ = true;
+      Changed();
+    }
   }
   return state;
 }
@@ -291,10 +294,16 @@ bool Connector::WaitForChange(grpc_connectivity_state last,
     if (state != last || changes_ != changes_before) return true;
     const int64_t now_ns = platform::MonotonicNowNs();
     if (now_ns >= deadline_ns) return false;
-    // Nothing calls us when a living server closes the connection.
-    Sleep(state == GRPC_CHANNEL_READY &&
-                  options_.look_ns < kInfiniteFutureNs - now_ns
-              ? std::min(deadline_ns, now_ns + options_.look_ns)
+    int64_t look_ns = kInfiniteFutureNs;
+    if (state == GRPC_CHANNEL_READY) {
+      // Nothing calls us when a living server closes the connection.
+      look_ns = options_.look_ns;
+    } else if (asked_ && !EnsureThread()) {
+      // Nor when a thread can be had again.
+      look_ns = kNoThreadPauseNs;
+    }
+    Sleep(look_ns < kInfiniteFutureNs - now_ns
+              ? std::min(deadline_ns, now_ns + look_ns)
               : deadline_ns);
   }
 }
@@ -304,7 +313,7 @@ bool Connector::EnsureThread() {
   // The one before needs the mutex no more.
   if (thread_.joinable()) thread_.join();
   try {
-    thread_ = std::thread([this] { RunThread(); });
+    thread_ = options_.start_thread([this] { RunThread(); });
   } catch (const std::system_error&) {
     return false;
   }

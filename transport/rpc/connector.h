@@ -15,7 +15,9 @@
 // to that call, which then makes its own. A thread of ours exists only while
 // somebody is waiting for a server that was not there: since State(true), until
 // connected; and while wait-for-ready calls wait. It tries again and again,
-// with pauses (backoff.h).
+// with pauses (backoff.h). Where the system starts none, State(true) makes it a
+// TRANSIENT_FAILURE; each State(true), and WaitForChange now and then, asks the
+// system again.
 //
 // The death of the server's process is seen at once. A server that closes the
 // connection while it lives is seen by the next look: each State and Get looks,
@@ -36,6 +38,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -65,6 +68,9 @@ class Connector {
     BackoffOptions backoff;
     // Between two looks of WaitForChange at a connection.
     int64_t look_ns = 100 * 1000 * 1000;
+    // Throws std::system_error if the system starts none.
+    std::function<std::thread(std::function<void()>)> start_thread =
+        [](std::function<void()> run) { return std::thread(std::move(run)); };
   };
 
   // `server_user`: see link::Connect.

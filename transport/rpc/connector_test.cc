@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -276,6 +277,32 @@ TEST_F(ConnectorTest, AskedForItConnectsInTheBackground) {
   const auto connector = NewConnector(Seldom());
   EXPECT_EQ(connector->State(true), GRPC_CHANNEL_IDLE);
   AwaitReady(connector.get());
+  EXPECT_EQ(attempts_, 1);
+}
+
+TEST_F(ConnectorTest,
+       AskedForItWithoutAThreadIsATransientFailureUntilItHasOne) {
+  const Server server(address_);
+  // The system starts the third one.
+  int asked = 0;
+  Connector::Options options = Often();
+  options.start_thread = [&](std::function<void()> run) {
+    if (++asked < 3) {
+      throw std::system_error(
+          std::make_error_code(std::errc::resource_unavailable_try_again));
+    }
+    return std::thread(std::move(run));
+  };
+  const auto connector = NewConnector(options);
+  EXPECT_EQ(connector->State(true), GRPC_CHANNEL_IDLE);
+  grpc_connectivity_state state = connector->State(false);
+  ASSERT_EQ(state, GRPC_CHANNEL_TRANSIENT_FAILURE);
+  EXPECT_EQ(attempts_, 0);
+  // Whoever waits need not ask again.
+  for (; state != GRPC_CHANNEL_READY; state = connector->State(false)) {
+    EXPECT_TRUE(connector->WaitForChange(state, kInfiniteFutureNs));
+  }
+  EXPECT_EQ(asked, 3);
   EXPECT_EQ(attempts_, 1);
 }
 
