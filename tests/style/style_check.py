@@ -7,6 +7,7 @@
    that say by their name which system they are for may include its headers)
  - includes point downward only: see LAYERS
  - test support is for tests only
+ - no timed wait that follows the wall clock (transport/rpc/cond_var.h has another)
  - a store to shared memory has a store point of its own behind it, before the next
    store (transport/platform/store_point.h); one that looks like it, to memory of this
    process, is an atomic member (name_.store) or says "// not shared" there
@@ -55,6 +56,10 @@ GNU = [
     (re.compile(r"#\s*include_next\b"), "#include_next"),
 ]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
+# Abseil's take the wall clock on Linux, some standard libraries' on Windows.
+TIMED_WAIT = re.compile(
+    r"\b(\w*(?:Wait|Await|LockWhen|Notification)With(?:Timeout|Deadline)"
+    r"|wait_(?:for|until)|try_(?:lock|acquire)_(?:for|until))\s*\(")
 # Where shared memory is stored to.
 STORING = re.compile(
     r"^transport/(link|memory|shared_memory)/|^transport/platform/event_posix\.cc$")
@@ -155,6 +160,11 @@ def check_file(path, text):
     for pattern, reason in GNU:
         for match in pattern.finditer(code):
             yield line_of(code, match.start()), reason
+    if layer.startswith("transport/") and not is_test(path):
+        for match in TIMED_WAIT.finditer(code):
+            yield (line_of(code, match.start()),
+                   f"{match.group(1)}: may follow the wall clock; use "
+                   "platform::Waiter or CondVar")
     if layer != PLATFORM:
         for match in SYSTEM_MACROS.finditer(code):
             yield (line_of(code, match.start()),

@@ -94,6 +94,27 @@ class StyleCheck(unittest.TestCase):
         ]:
             self.good(MEMORY, text)
 
+    def test_timed_waits(self):
+        for text in [
+            "change_.WaitWithTimeout(&mutex_, left);\n",
+            "mutex_.AwaitWithDeadline(news, until);\n",
+            "mutex_.ReaderLockWhenWithTimeout(news, left);\n",
+            "done.WaitForNotificationWithTimeout(left);\n",
+            "change->wait_for(lock, left);\n",
+            "change\n    .wait_until(lock, until);\n",
+            "mutex_.try_lock_for(left);\n",
+        ]:
+            for path in (MEMORY, PLATFORM, "transport/rpc/x.h"):
+                self.bad(path, text, "wall clock")
+            self.good("transport/rpc/x_test.cc", text)
+        for text in [
+            "change_.Wait(&mutex_, deadline_ns);\n",
+            "mutex_.Await(condition);\n",
+            "if (context->wait_for_ready()) f();\n",
+            "// AwaitWithTimeout(news) follows the wall clock.\n",
+        ]:
+            self.good(MEMORY, text)
+
     def test_systems(self):
         for text in ["#ifdef _WIN32\n", "#if defined(__linux__)\n"]:
             self.bad(MEMORY, text, "outside")

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "shmrpc/time.h"
 #include "transport/memory/memory_account.h"
 #include "transport/platform/clock.h"
@@ -259,11 +258,7 @@ void Connector::Changed() {
 }
 
 void Connector::Sleep(int64_t deadline_ns) {
-  signal_->changed.WaitWithTimeout(
-      &signal_->mutex,
-      deadline_ns == kInfiniteFutureNs
-          ? absl::InfiniteDuration()
-          : absl::Nanoseconds(deadline_ns - platform::MonotonicNowNs()));
+  signal_->changed.Wait(&signal_->mutex, deadline_ns);
 }
 
 grpc_connectivity_state Connector::State(bool try_to_connect) {

@@ -52,6 +52,7 @@
 #include "transport/link/connect.h"
 #include "transport/rpc/backoff.h"
 #include "transport/rpc/client_connection.h"
+#include "transport/rpc/cond_var.h"
 
 namespace shmrpc {
 namespace internal {
@@ -103,7 +104,7 @@ class Connector {
   // Outlives the connector in the callbacks of its connections.
   struct Signal {
     absl::Mutex mutex;
-    absl::CondVar changed;
+    CondVar changed;
   };
   class Caller;
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 
-#include "absl/time/time.h"
 #include "shmrpc/cancel.h"
 #include "shmrpc/generated.h"
 #include "transport/platform/clock.h"
@@ -56,6 +55,7 @@ class HealthService::Watcher final : public Cancellable {
   void Cancel() override {
     absl::MutexLock lock(&service_->mutex_);
     cancelled_ = true;
+    service_->news_.SignalAll();
   }
 
   // True: `*status` is to be sent. False: the watch is over, with `*end`.
@@ -77,19 +77,14 @@ class HealthService::Watcher final : public Cancellable {
  private:
   // False: the deadline is past.
   bool AwaitNews() ABSL_EXCLUSIVE_LOCKS_REQUIRED(service_->mutex_) {
-    const absl::Condition news(this, &Watcher::HasNews);
-    if (deadline_ns_ == kInfiniteFutureNs) {
-      service_->mutex_.Await(news);
-      return true;
-    }
-    // Again and again: the wait's clock may be set, the deadline's not.
-    for (;;) {
-      const int64_t left_ns = deadline_ns_ - platform::MonotonicNowNs();
-      if (service_->mutex_.AwaitWithTimeout(news, absl::Nanoseconds(left_ns))) {
-        return true;
+    while (!HasNews()) {
+      if (deadline_ns_ != kInfiniteFutureNs &&
+          platform::MonotonicNowNs() >= deadline_ns_) {
+        return false;
       }
-      if (left_ns <= 0) return false;
+      service_->news_.Wait(&service_->mutex_, deadline_ns_);
     }
+    return true;
   }
   bool HasNews() const ABSL_SHARED_LOCKS_REQUIRED(service_->mutex_) {
     return cancelled_ || service_->watches_end_ ||
@@ -116,6 +111,7 @@ void HealthService::SetServingStatus(const std::string& service_name,
                                      bool serving) {
   absl::MutexLock lock(&mutex_);
   statuses_[service_name] = serving && !shut_down_ ? kServing : kNotServing;
+  news_.SignalAll();
 }
 
 void HealthService::SetServingStatus(bool serving) {
@@ -141,7 +137,6 @@ Status HealthService::Check(ServerContext*, const Request* request,
   if (request->value().size() > kMaxServiceNameBytes) {
     return Status(StatusCode::INVALID_ARGUMENT, kTooLong);
   }
-  // A reader's unlock leaves the watchers' conditions alone.
   absl::ReaderMutexLock lock(&mutex_);
   const ServingStatus status = StatusOf(request->value());
   if (status == kServiceUnknown) {
@@ -175,6 +170,7 @@ HealthService::ServingStatus HealthService::StatusOf(
 
 void HealthService::SetAll(ServingStatus status) {
   for (auto& entry : statuses_) entry.second = status;
+  news_.SignalAll();
 }
 
 }  // namespace internal

@@ -26,6 +26,7 @@
 #include "shmrpc/service.h"
 #include "shmrpc/status.h"
 #include "shmrpc/sync_stream.h"
+#include "transport/rpc/cond_var.h"
 
 namespace shmrpc {
 namespace internal {
@@ -64,6 +65,7 @@ class HealthService final : public Service, public HealthCheckServiceInterface {
   void SetAll(ServingStatus status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
+  CondVar news_;  // for the watches; any change
   absl::flat_hash_map<std::string, ServingStatus> statuses_
       ABSL_GUARDED_BY(mutex_);
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;

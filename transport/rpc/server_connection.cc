@@ -6,7 +6,6 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "transport/platform/clock.h"
 #include "transport/rpc/auth_context.h"
 #include "transport/rpc/message_io.h"
@@ -44,13 +43,8 @@ bool ServerCore::Drain() {
   draining_.store(true, std::memory_order_seq_cst);
   absl::MutexLock lock(&mutex_);
   while (calls_in_flight_.load(std::memory_order_seq_cst) != 0) {
-    if (drain_deadline_ns_ == kInfiniteFutureNs) {
-      change_.Wait(&mutex_);
-      continue;
-    }
-    const int64_t left_ns = drain_deadline_ns_ - platform::MonotonicNowNs();
-    if (left_ns <= 0) return false;
-    change_.WaitWithTimeout(&mutex_, absl::Nanoseconds(left_ns));
+    if (platform::MonotonicNowNs() >= drain_deadline_ns_) return false;
+    change_.Wait(&mutex_, drain_deadline_ns_);
   }
   return true;
 }
@@ -64,7 +58,7 @@ void ServerCore::HastenDrain(int64_t deadline_ns) {
 void ServerCore::AwaitCalls() {
   absl::MutexLock lock(&mutex_);
   while (calls_in_flight_.load(std::memory_order_seq_cst) != 0) {
-    change_.Wait(&mutex_);
+    change_.Wait(&mutex_, kInfiniteFutureNs);
   }
 }
 

@@ -28,6 +28,7 @@
 #include "transport/link/connection.h"
 #include "transport/platform/process.h"
 #include "transport/rpc/call_table.h"
+#include "transport/rpc/cond_var.h"
 #include "transport/rpc/message_store.h"
 #include "transport/rpc/method_table.h"
 #include "transport/rpc/server_call.h"
@@ -69,7 +70,7 @@ class ServerCore {
   std::atomic<bool> draining_{false};
   std::atomic<int64_t> calls_in_flight_{0};
   absl::Mutex mutex_;  // for the waits only
-  absl::CondVar change_;
+  CondVar change_;
   int64_t drain_deadline_ns_ ABSL_GUARDED_BY(mutex_) = kInfiniteFutureNs;
 };
 

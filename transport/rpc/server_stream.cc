@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "transport/log/log.h"
 #include "transport/platform/clock.h"
 #include "transport/rpc/server_call.h"
@@ -48,7 +47,7 @@ absl::Status ServerCallStream::Deliver(ArrivedMessage* message, bool last) {
   }
   requests_ended_ = last;
   turn_.Notify();
-  readable_.Signal();
+  readable_.SignalAll();
   return absl::OkStatus();
 }
 
@@ -93,7 +92,7 @@ absl::Status ServerCallStream::Credit(uint32_t cost) {
         absl::StrCat("credit for ", cost, " bytes, more than was sent"));
   }
   turn_.Notify();
-  if (window_.open()) writable_.Signal();
+  if (window_.open()) writable_.SignalAll();
   return absl::OkStatus();
 }
 
@@ -124,8 +123,7 @@ bool ServerCallStream::initial_sent() const {
 // --- the handler's
 // ------------------------------------------------------------
 
-bool ServerCallStream::Wait(absl::CondVar* change, InPlaceRead* read,
-                            bool* sleep) {
+bool ServerCallStream::Wait(CondVar* change, InPlaceRead* read, bool* sleep) {
   HandlerPolling* polling = call_->connection()->core().polling;
   if (!*sleep && polling != nullptr && turn_.Enter(read)) {
     mutex_.Unlock();
@@ -134,13 +132,12 @@ bool ServerCallStream::Wait(absl::CondVar* change, InPlaceRead* read,
     turn_.Leave();
     return true;
   }
-  if (call_->deadline_ns() == kInfiniteFutureNs) {
-    change->Wait(&mutex_);
-    return true;
+  const int64_t deadline_ns = call_->deadline_ns();
+  if (deadline_ns != kInfiniteFutureNs &&
+      platform::MonotonicNowNs() >= deadline_ns) {
+    return false;
   }
-  const int64_t left_ns = call_->deadline_ns() - platform::MonotonicNowNs();
-  if (left_ns <= 0) return false;
-  change->WaitWithTimeout(&mutex_, absl::Nanoseconds(left_ns));
+  change->Wait(&mutex_, deadline_ns);
   return true;
 }
 

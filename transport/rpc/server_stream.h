@@ -27,6 +27,7 @@
 #include "shmrpc/write_options.h"
 #include "transport/link/flow_control.h"
 #include "transport/link/frame.h"
+#include "transport/rpc/cond_var.h"
 #include "transport/rpc/handler_turn.h"
 #include "transport/rpc/inbox.h"
 
@@ -84,7 +85,7 @@ class ServerCallStream final : public ServerStream {
   bool AwaitRoom(Status* end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Until something has changed, or for no reason. False: the deadline is past.
   // `*sleep`: this wait has polled, and is to sleep from now on.
-  bool Wait(absl::CondVar* change, InPlaceRead* read, bool* sleep)
+  bool Wait(CondVar* change, InPlaceRead* read, bool* sleep)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // A message was taken: what of its credit is to be sent, and announces that.
   void NoteTaken(uint32_t* credit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -100,8 +101,8 @@ class ServerCallStream final : public ServerStream {
   HandlerTurn turn_;
 
   mutable absl::Mutex mutex_;
-  absl::CondVar readable_;
-  absl::CondVar writable_;
+  CondVar readable_;
+  CondVar writable_;
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);
   link::SendWindow window_ ABSL_GUARDED_BY(mutex_);
   bool requests_ended_ ABSL_GUARDED_BY(mutex_);
