@@ -14,7 +14,8 @@
 // Windows: a named auto-reset event; `word` is not used. Linux: a futex on
 // `word`, which lies in memory that both processes have mapped; the name is not
 // used. Waiting is futex_waitv on `word` and the Waiter's private word (kernels
-// before 5.16: slices of at most a second).
+// before 5.16: slices of at most a second). Signal, and a Wait for an Event,
+// unblock SIGBUS for their thread, as Guarded does.
 
 #ifndef SHMRPC_TRANSPORT_PLATFORM_EVENT_H_
 #define SHMRPC_TRANSPORT_PLATFORM_EVENT_H_

@@ -15,6 +15,7 @@
 
 #include "transport/platform/clock.h"
 #include "transport/platform/event.h"
+#include "transport/platform/sigbus_posix.h"
 #include "transport/platform/store_point.h"
 #include "transport/platform/view_registry.h"
 
@@ -114,6 +115,7 @@ Event& Event::operator=(Event&& other) noexcept {
 Event::~Event() = default;
 
 void Event::Signal() {
+  UnblockSigbus();
   // seq_cst: a waker that looks at shared state afterwards looks after its mark
   // is out. What it published before is seen by who takes the mark (release).
   word_->store(1, std::memory_order_seq_cst);
@@ -160,6 +162,7 @@ Waiter::~Waiter() = default;
 
 WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
   std::atomic<uint32_t>* const word = event == nullptr ? nullptr : event->word_;
+  if (word != nullptr) UnblockSigbus();
   while (true) {
     // acquire: what the interrupter did before, and what the signaller did.
     // This first word is not shared.

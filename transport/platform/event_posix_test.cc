@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -92,6 +94,26 @@ TEST(EventPosix, TruncatedDuringTheSleepIsFoundAfterAnInterrupt) {
     std::this_thread::yield();
   }
   thread.join();
+}
+
+// The kernel would end the process.
+TEST(EventPosix, TruncatedIsFoundByThreadsThatBlockSigbus) {
+  SKIP_IF_ATOMICS_MAY_NOT_FAULT();
+  const auto on_blocking_thread = [](auto touch) {
+    Shared shared;
+    MakeViewFault(shared.name, shared.view);
+    std::thread([&] {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, nullptr);
+      touch(&shared.event);
+    }).join();
+    EXPECT_TRUE(shared.event.Gone());
+  };
+  on_blocking_thread([](Event* event) {
+    EXPECT_EQ(Waiter().Wait(event, kNever), WaitResult::kPoisoned);
+  });
+  on_blocking_thread([](Event* event) { event->Signal(); });
 }
 
 // Installs a filter that answers futex_waitv as an old kernel does.
