@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -141,12 +142,22 @@ void FuzzIdentity(FuzzInput* input) {
 // --- accept slots and headers
 // ------------------------------------------------------------
 
+const link::Address& VictimAddress() {
+  // Not destroyed: asked for once more as the program ends.
+  static const link::Address* const address = new link::Address(NewAddress());
+  return *address;
+}
+
+void CheckNothingLeft() {
+  FuzzCheck(Leftovers(VictimAddress().IdentityName().name).empty(),
+            "the victim's objects outlive the program");
+}
+
 // A server that lets every client in and drops it.
 class Victim {
  public:
   Victim()
-      : address_(NewAddress()),
-        lobby_(Must(link::Lobby::Create({address_}, {}), "a lobby")),
+      : lobby_(Must(link::Lobby::Create({VictimAddress()}, {}), "a lobby")),
         acceptor_(lobby_.get(), [this](link::Acceptor::Accepted accepted) {
           if (accepted.connection == nullptr) {
             // Release: what the round has done is done.
@@ -162,7 +173,6 @@ class Victim {
         }) {}
 
   link::Lobby& lobby() { return *lobby_; }
-  const link::Address& address() const { return address_; }
 
   // Wakes the acceptor and waits until it has looked at the slots.
   void AwaitRound() {
@@ -175,15 +185,16 @@ class Victim {
   }
 
  private:
-  const link::Address address_;
   std::unique_ptr<link::Lobby> lobby_;
   std::atomic<uint64_t> rounds_{0};
   link::Acceptor acceptor_;
 };
 
 void FuzzOffer(FuzzInput* input) {
-  // Not destroyed: threads may run as the program ends.
-  static Victim* const victim = new Victim;
+  // Registered before the victim is made, so called after its end.
+  static const bool registered = std::atexit(CheckNothingLeft) == 0;
+  FuzzCheck(registered, "atexit failed");
+  static Victim victim;
   const platform::ProcessId self = platform::CurrentProcess();
   const uint64_t ring_bytes = memory::kMinRingSizeBytes;
   const link::Nonce nonce = link::Nonce::Random();
@@ -192,8 +203,8 @@ void FuzzOffer(FuzzInput* input) {
                                   : memory::ConnectionSizeBytes(ring_bytes);
   const auto made = Must(
       platform::NamedMapping::Create(
-          link::ConnectionName(victim->lobby().slots_scope(), nonce),
-          size_bytes, {},
+          link::ConnectionName(victim.lobby().slots_scope(), nonce), size_bytes,
+          {},
           [&](uint8_t* data) {
             auto* header = reinterpret_cast<memory::ConnectionHeader*>(data);
             header->magic.store(memory::kConnectionMagic,
@@ -214,7 +225,7 @@ void FuzzOffer(FuzzInput* input) {
             return absl::OkStatus();
           }),
       "an offered object");
-  memory::LobbySlots* slots = victim->lobby().slots();
+  memory::LobbySlots* slots = victim.lobby().slots();
   memory::AcceptSlot& slot = slots->slots[input->Below(memory::kSlotCount)];
   slot.nonce[0].store(nonce.high, std::memory_order_relaxed);
   slot.nonce[1].store(nonce.low, std::memory_order_relaxed);
@@ -226,7 +237,7 @@ void FuzzOffer(FuzzInput* input) {
   if (input->Below(8) == 0) {
     Mutate(input, &slots->accept_wake, 2 * sizeof(memory::WakeLine));
   }
-  victim->AwaitRound();
+  victim.AwaitRound();
   // An honest client still gets in.
   if (input->Below(8) == 0) {
     // Some process claims all slots for ever: nobody gets in, and nothing can
@@ -234,7 +245,7 @@ void FuzzOffer(FuzzInput* input) {
     for (memory::AcceptSlot& s : slots->slots) {
       s.state.store(memory::kSlotFree, std::memory_order_relaxed);
     }
-    Must(link::Connect(victim->address()),
+    Must(link::Connect(VictimAddress()),
          "an honest client beside the hostile one");
   }
 }
