@@ -216,7 +216,7 @@ void FuzzOffer(FuzzInput* input) {
             header->ring_size_bytes = ring_bytes;
             header->total_size_bytes = memory::ConnectionSizeBytes(ring_bytes);
             header->client_clock_ns = platform::MonotonicNowNs();
-            header->slots_nonce_low = victim->lobby().slots_nonce().low;
+            header->slots_nonce_low = victim.lobby().slots_nonce().low;
             Mutate(input, data, sizeof(*header));
             // And what the rings have from the start.
             Mutate(
