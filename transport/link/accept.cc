@@ -216,8 +216,13 @@ Acceptor::~Acceptor() {
 void Acceptor::Run() {
   LobbyKeeper keeper(lobby_, &waiter_);
   while (!stop_.load(std::memory_order_relaxed)) {
-    const platform::WaitResult result = waiter_.Wait(
-        keeper.usable() ? lobby_->accept_event() : nullptr, keeper.look_ns());
+    int64_t look_ns = keeper.look_ns();
+    if (lobby_->look_ns() != platform::kNever) {
+      look_ns =
+          std::min(look_ns, platform::MonotonicNowNs() + lobby_->look_ns());
+    }
+    const platform::WaitResult result = waiter_.WaitForHint(
+        keeper.usable() ? lobby_->accept_event() : nullptr, look_ns);
     if (stop_.load(std::memory_order_relaxed)) return;
     if (keeper.Look()) {
       Accepted restored;

@@ -33,8 +33,8 @@ using ::shmrpc::testing::Watchdog;
 
 class FakeClient : public ::testing::Test {
  protected:
-  FakeClient() {
-    auto lobby = Lobby::Create({address_}, {});
+  explicit FakeClient(const platform::AccessPolicy& access = {}) {
+    auto lobby = Lobby::Create({address_}, access);
     EXPECT_TRUE(lobby.ok()) << lobby.status();
     lobby_ = *std::move(lobby);
     acceptor_ =
@@ -87,7 +87,7 @@ class FakeClient : public ::testing::Test {
     slot.nonce[1] = nonce_.low;
     slot.state = static_cast<uint64_t>(platform::CurrentProcess().pid) << 32 |
                  memory::kSlotOffered;
-    lobby_->accept_event()->Signal();
+    if (rings_) lobby_->accept_event()->Signal();
   }
 
   void ExpectRefused(memory::Refusal reason) {
@@ -116,6 +116,7 @@ class FakeClient : public ::testing::Test {
 
   Watchdog dog_{120, "acceptor"};
   const Address address_{platform::Scope::kLocal, UniqueName("test.accept")};
+  bool rings_ = true;
   Nonce nonce_;
   NamedMapping object_;
   platform::View view_;
@@ -133,6 +134,25 @@ TEST_F(FakeClient, HonestHeaderIsAccepted) {
   was_accepted_.get_future().wait();
   EXPECT_EQ(page()->hello.state.load(), memory::kHelloAccepted);
   EXPECT_EQ(accepted_.clock_offset_ns, 0);
+}
+
+// Of a server that lets in others, one of whom may have taken the ring.
+class OpenLobby : public FakeClient {
+ protected:
+  OpenLobby() : FakeClient(Everybody()) {}
+  static platform::AccessPolicy Everybody() {
+    platform::AccessPolicy access;
+    access.mode = 0666;              // Linux
+    access.sddl = "D:(A;;GA;;;WD)";  // Windows
+    return access;
+  }
+};
+
+TEST_F(OpenLobby, OfferIsFoundThoughNobodyRings) {
+  rings_ = false;
+  Offer([](ConnectionHeader*) {});
+  was_accepted_.get_future().wait();
+  EXPECT_EQ(page()->hello.state.load(), memory::kHelloAccepted);
 }
 
 TEST_F(FakeClient, WrongMagicIsRefused) {

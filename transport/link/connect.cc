@@ -306,7 +306,7 @@ absl::Status Handshake::Offer(int64_t* pause_ns) {
         // one.
         if (*pause_ns >= kOfferAgainNs) slot_->ForgetIfGone();
         slot_->Make();
-        entrance_->accept_event()->Signal();
+        entrance_->accept_event()->SignalAll();  // one sleeper, if honest
       })) {
     return absl::OkStatus();
   }
@@ -360,7 +360,7 @@ absl::Status Handshake::GiveUp(absl::Status status) {
   });
   platform::Guarded(entrance_->slots_view(), [&] {
     slot_->Withdraw();
-    poller_event_.Signal();
+    poller_event_.SignalAll();
   });
   return status;
 }

@@ -150,7 +150,9 @@ class Connection {
   }
   absl::Status status() const;
 
-  // Rings the peer whatever its mark says: for a look-again after a time-out.
+  // Rings the peer whatever its mark says, and all of its threads, since one
+  // wake-up may have been taken by somebody else: for a look-again after a
+  // time-out.
   // Breaks the connection if the word to ring is gone and has not come back for
   // a second: nobody would ever hear. By the leading thread.
   void RingPeer();
@@ -223,8 +225,9 @@ class Connection {
   // connection_end.cc
   void FailPoisoned();
   void CloseWithoutView();
-  // True: the peer has been rung, as far as can be known here.
-  bool Ring();
+  // True: the peer has been rung, as far as can be known here. One of its
+  // threads, which is enough and costs less, or `all` of them.
+  bool Ring(bool all = false);
 
   const memory::Side side_;
   const memory::Side peer_side_;

@@ -95,20 +95,23 @@ absl::Status Connection::status() const {
   return status_;
 }
 
-bool Connection::Ring() {
-  parts_.peer_event.Signal();
+bool Connection::Ring(bool all) {
+  const auto signal = [&] {
+    all ? parts_.peer_event.SignalAll() : parts_.peer_event.Signal();
+  };
+  signal();
   if (!parts_.peer_event.Gone()) return true;
   // Its owner may have made it good meanwhile. If not, and if this ring is
   // lost, it looks at everything once it has.
   if (parts_.restore_peer_event == nullptr || !parts_.restore_peer_event()) {
     return false;
   }
-  parts_.peer_event.Signal();
+  signal();
   return !parts_.peer_event.Gone();
 }
 
 void Connection::RingPeer() {
-  if (Ring()) {
+  if (Ring(/*all=*/true)) {
     ring_lost_since_ns_ = 0;
     return;
   }

@@ -17,6 +17,7 @@
 #ifndef SHMRPC_TRANSPORT_LINK_LOBBY_H_
 #define SHMRPC_TRANSPORT_LINK_LOBBY_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ namespace link {
 
 class Lobby {
  public:
+  static constexpr int64_t kOpenLookNs = 1000 * 1000 * 1000;
+
   static absl::StatusOr<std::unique_ptr<Lobby>> Create(
       const std::vector<Address>& addresses,
       const platform::AccessPolicy& access);
@@ -50,9 +53,15 @@ class Lobby {
            access_.group_id.has_value();
   }
 
-  // Wakes the thread that accepts; the threads that poll connections.
+  // Wakes the thread that accepts; the threads that poll connections. All who
+  // may connect can clear the words, and sleep on them. So wait for a hint; and
+  // where that is not this user alone, look each `look_ns`, though nothing
+  // comes.
   platform::Event* accept_event() { return &accept_event_; }
   platform::Event* poller_event() { return &poller_event_; }
+  int64_t look_ns() const {
+    return open_to_others() ? kOpenLookNs : platform::kNever;
+  }
 
   // The names' objects and the slots, to watch them.
   std::vector<const platform::NamedMapping*> objects() const;

@@ -50,12 +50,18 @@ class Event {
   // it where a fault of the word's view is guarded against (on Linux always).
   void Signal();
 
+  // The same, but wakes all who sleep now. For words that others may sleep on
+  // just to take wake-ups away. (Windows: as Signal.)
+  void SignalAll();
+
   // True: the word is gone (Linux: truncated), and signals reach nobody. Known
   // only after an access of this process has found out.
   bool Gone() const;
 
  private:
   friend class Waiter;
+  void SignalUpTo(int sleepers);  // Linux
+
   [[maybe_unused]] std::atomic<uint32_t>* word_ = nullptr;  // Linux
   [[maybe_unused]] int view_ = -1;  // Linux: the registered view of word_
   [[maybe_unused]] void* handle_ = nullptr;  // Windows
@@ -83,11 +89,19 @@ class Waiter {
   // null: then only the latter two. A pending Interrupt is taken first.
   WaitResult Wait(Event* event, int64_t deadline_ns);
 
+  // For who looks around whenever it wakes: kSignaled also where it was woken
+  // and the signal is gone, cleared by whoever may write the word or taken by
+  // another sleeper. So of several sleepers more than one may have a signal.
+  WaitResult WaitForHint(Event* event, int64_t deadline_ns);
+
   // Ends the current Wait, or the next one. Sticky until a Wait takes it.
   void Interrupt();
 
  private:
   struct Impl;
+  // Linux: `hint`, see WaitForHint.
+  WaitResult WaitFor(Event* event, int64_t deadline_ns, bool hint);
+
   std::unique_ptr<Impl> impl_;
 };
 

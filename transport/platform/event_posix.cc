@@ -58,6 +58,9 @@ void Wake(std::atomic<uint32_t>* word, bool shared, int count) {
           nullptr, nullptr, 0);
 }
 
+// How a sleep may end besides 0 and errno: by a FUTEX_WAKE on the shared word.
+constexpr int kWoken = -1;
+
 // Sleeps while *word == 0, until `deadline_ns`. 0 or errno.
 int SleepOn(std::atomic<uint32_t>* word, bool shared, int64_t deadline_ns) {
   timespec until = {};
@@ -81,7 +84,8 @@ int SleepOnBoth(std::atomic<uint32_t>* own, std::atomic<uint32_t>* shared,
   const long result =
       syscall(SYS_futex_waitv, waiters, 2, 0,
               deadline_ns == kNever ? nullptr : &until, CLOCK_MONOTONIC);
-  return result >= 0 ? 0 : errno;
+  if (result < 0) return errno;
+  return result == 1 ? kWoken : 0;  // the index of one that was woken
 }
 
 }  // namespace
@@ -114,13 +118,17 @@ Event& Event::operator=(Event&& other) noexcept {
 
 Event::~Event() = default;
 
-void Event::Signal() {
+void Event::Signal() { SignalUpTo(1); }
+
+void Event::SignalAll() { SignalUpTo(INT_MAX); }
+
+void Event::SignalUpTo(int sleepers) {
   UnblockSigbus();
   // seq_cst: a waker that looks at shared state afterwards looks after its mark
   // is out. What it published before is seen by who takes the mark (release).
   word_->store(1, std::memory_order_seq_cst);
   SHMRPC_STORE_POINT("event.signalled");
-  Wake(word_, /*shared=*/true, 1);
+  Wake(word_, /*shared=*/true, sleepers);
 }
 
 bool Event::Gone() const { return view_ >= 0 && ViewIsPoisoned(view_); }
@@ -130,7 +138,7 @@ struct Waiter::Impl {
   // Old kernels: what a Wait sleeps on, for Interrupt to wake it.
   std::atomic<std::atomic<uint32_t>*> sleeping_on{nullptr};
 
-  // Sleeps while nothing has happened, if only for a while.
+  // Sleeps while nothing has happened, if only for a while. 0, errno or kWoken.
   int Sleep(std::atomic<uint32_t>* word, int64_t deadline_ns) {
     if (word == nullptr) {
       return SleepOn(&interrupted, /*shared=*/false, deadline_ns);
@@ -148,12 +156,13 @@ struct Waiter::Impl {
     // seq_cst on both, against Interrupt's store and load: either it sees the
     // word here, or this sees the interrupt there.
     sleeping_on.store(word, std::memory_order_seq_cst);  // not shared
-    int error = 0;
+    int end = 0;
     if (interrupted.load(std::memory_order_seq_cst) == 0) {
-      error = SleepOn(word, /*shared=*/true, slice_ns);
+      end = SleepOn(word, /*shared=*/true, slice_ns);
+      if (end == 0) end = kWoken;
     }
     sleeping_on.store(nullptr, std::memory_order_seq_cst);  // not shared
-    return error;
+    return end;
   }
 };
 
@@ -161,8 +170,17 @@ Waiter::Waiter() : impl_(std::make_unique<Impl>()) {}
 Waiter::~Waiter() = default;
 
 WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
+  return WaitFor(event, deadline_ns, /*hint=*/false);
+}
+
+WaitResult Waiter::WaitForHint(Event* event, int64_t deadline_ns) {
+  return WaitFor(event, deadline_ns, /*hint=*/true);
+}
+
+WaitResult Waiter::WaitFor(Event* event, int64_t deadline_ns, bool hint) {
   std::atomic<uint32_t>* const word = event == nullptr ? nullptr : event->word_;
   if (word != nullptr) UnblockSigbus();
+  bool woken = false;
   while (true) {
     // acquire: what the interrupter did before, and what the signaller did.
     // This first word is not shared.
@@ -178,13 +196,14 @@ WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
     if (event != nullptr && event->Gone()) {
       return WaitResult::kPoisoned;
     }
+    if (hint && woken) return WaitResult::kSignaled;
     if (deadline_ns != kNever && MonotonicNowNs() >= deadline_ns) {
       return WaitResult::kTimeout;
     }
-    // 0, EAGAIN (a word is not 0), EINTR, ETIMEDOUT: look again.
-    if (impl_->Sleep(word, std::max<int64_t>(deadline_ns, 0)) == EFAULT) {
-      return WaitResult::kPoisoned;
-    }
+    // kWoken, 0, EAGAIN (a word is not 0), EINTR, ETIMEDOUT: look again.
+    const int end = impl_->Sleep(word, std::max<int64_t>(deadline_ns, 0));
+    if (end == EFAULT) return WaitResult::kPoisoned;
+    woken = end == kWoken;
   }
 }
 

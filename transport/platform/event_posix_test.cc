@@ -20,6 +20,7 @@
 #include "transport/platform/testing/leftovers.h"
 #include "transport/platform/testing/role.h"
 #include "transport/platform/testing/subprocess.h"
+#include "transport/platform/testing/wake_thieves_posix.h"
 #include "transport/platform/testing/watchdog.h"
 
 namespace shmrpc {
@@ -27,8 +28,11 @@ namespace platform {
 namespace {
 
 using ::shmrpc::testing::MakeViewFault;
+using ::shmrpc::testing::SleepersOn;
 using ::shmrpc::testing::SpawnRole;
 using ::shmrpc::testing::UniqueName;
+using ::shmrpc::testing::WakeThieves;
+using ::shmrpc::testing::WakeWithoutSignal;
 using ::shmrpc::testing::Watchdog;
 
 // ThreadSanitizer makes atomic accesses itself, below a lock of its own; a
@@ -116,6 +120,66 @@ TEST(EventPosix, TruncatedIsFoundByThreadsThatBlockSigbus) {
   on_blocking_thread([](Event* event) { event->Signal(); });
 }
 
+TEST(EventPosix, SignalAllWakesWhoSleepsBehindThieves) {
+  Watchdog dog;
+  Shared shared;
+  WakeThieves thieves(shared.word, 5);
+  std::thread sleeper([&] {
+    Waiter waiter;
+    EXPECT_EQ(waiter.WaitForHint(&shared.event, kNever), WaitResult::kSignaled);
+  });
+  while (SleepersOn(shared.word) < 6) std::this_thread::yield();
+  shared.event.SignalAll();
+  sleeper.join();
+}
+
+TEST(EventPosix, SignalThatWasClearedIsAHintAllTheSame) {
+  Watchdog dog;
+  Shared shared;
+  std::thread sleeper([&] {
+    Waiter waiter;
+    EXPECT_EQ(waiter.WaitForHint(&shared.event, kNever), WaitResult::kSignaled);
+  });
+  while (SleepersOn(shared.word) < 1) std::this_thread::yield();
+  EXPECT_EQ(WakeWithoutSignal(shared.word), 1);
+  sleeper.join();
+}
+
+TEST(EventPosix, SignalThatWasClearedIsNone) {
+  Watchdog dog;
+  Shared shared;
+  std::atomic<bool> ended{false};
+  std::thread sleeper([&] {
+    Waiter waiter;
+    EXPECT_EQ(waiter.Wait(&shared.event, kNever), WaitResult::kSignaled);
+    ended = true;
+  });
+  for (int i = 0; i < 100; ++i) {
+    while (SleepersOn(shared.word) < 1) {
+      ASSERT_FALSE(ended);
+      std::this_thread::yield();
+    }
+    WakeWithoutSignal(shared.word);
+  }
+  shared.event.Signal();
+  sleeper.join();
+}
+
+TEST(EventPosix, InterruptAndTimeoutAreNoHints) {
+  Watchdog dog;
+  Shared shared;
+  Waiter waiter;
+  std::thread thread([&] {
+    while (SleepersOn(shared.word) < 1) std::this_thread::yield();
+    waiter.Interrupt();
+  });
+  EXPECT_EQ(waiter.WaitForHint(&shared.event, kNever),
+            WaitResult::kInterrupted);
+  thread.join();
+  EXPECT_EQ(waiter.WaitForHint(&shared.event, MonotonicNowNs() + 5000000),
+            WaitResult::kTimeout);
+}
+
 // Installs a filter that answers futex_waitv as an old kernel does.
 bool ForgetFutexWaitv(int error) {
   sock_filter code[] = {
@@ -180,6 +244,20 @@ SHMRPC_TEST_ROLE(old_kernel) {
   }
   thread.join();
   if (wrong.load() != 0) return 5;
+
+  // A wake-up without a signal.
+  std::atomic<bool> hinted{false};
+  std::thread sleeper([&] {
+    if (waiter.WaitForHint(&shared.event, kNever) == WaitResult::kSignaled) {
+      hinted = true;
+    }
+  });
+  // Between two slices there is nobody to wake.
+  while (!hinted) {
+    WakeWithoutSignal(shared.word);
+    std::this_thread::yield();
+  }
+  sleeper.join();
 
   if (!kAtomicsMayFault) return 0;
   MakeViewFault(shared.name, shared.view);

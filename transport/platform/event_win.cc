@@ -65,6 +65,8 @@ Event::~Event() {
 
 void Event::Signal() { SetEvent(handle_); }
 
+void Event::SignalAll() { Signal(); }
+
 bool Event::Gone() const { return false; }
 
 struct Waiter::Impl {
@@ -113,6 +115,15 @@ Waiter::~Waiter() {
 }
 
 WaitResult Waiter::Wait(Event* event, int64_t deadline_ns) {
+  return WaitFor(event, deadline_ns, /*hint=*/false);
+}
+
+// The system takes the signal and wakes who takes it in one.
+WaitResult Waiter::WaitForHint(Event* event, int64_t deadline_ns) {
+  return WaitFor(event, deadline_ns, /*hint=*/true);
+}
+
+WaitResult Waiter::WaitFor(Event* event, int64_t deadline_ns, bool) {
   while (true) {
     bool use_timer = false;
     const DWORD timeout_ms = impl_->Arm(deadline_ns, &use_timer);

@@ -46,7 +46,8 @@ struct Poller::Polled {
   int idle_sweeps = 0;
 };
 
-Poller::Poller(platform::Event* event, ServerCore* core, int max_handlers)
+Poller::Poller(platform::Event* event, ServerCore* core, int max_handlers,
+               int64_t look_ns)
     : core_(core),
       threads_(
           event,
@@ -54,6 +55,7 @@ Poller::Poller(platform::Event* event, ServerCore* core, int max_handlers)
             PollerThreads::Options options;
             options.name = core->address;
             options.max_away = max_handlers;
+            options.look_ns = look_ns;
             return options;
           }(),
           [this](uint64_t lead) { return Lead(lead); }) {}

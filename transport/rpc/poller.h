@@ -45,8 +45,9 @@ namespace internal {
 class Poller final : public HandlerPolling {
  public:
   // `event` is what clients ring; it outlives the poller. `max_handlers`: that
-  // run at once, at least 1.
-  Poller(platform::Event* event, ServerCore* core, int max_handlers);
+  // run at once, at least 1. `look_ns`: see PollerThreads::Options.
+  Poller(platform::Event* event, ServerCore* core, int max_handlers,
+         int64_t look_ns);
   ~Poller();
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;

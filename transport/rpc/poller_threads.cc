@@ -343,10 +343,12 @@ PollerThreads::Outcome PollerThreads::Listen(platform::Waiter* waiter,
   for (;;) {
     const bool gone = event_->Gone();
     const bool tick = ticking() || (seen & kInHandler) != 0 || gone;
-    const int64_t deadline_ns =
-        tick ? platform::MonotonicNowNs() + kTickNs : platform::kNever;
+    const int64_t pause_ns = tick ? kTickNs : options_.look_ns;
+    const int64_t deadline_ns = pause_ns == platform::kNever
+                                    ? platform::kNever
+                                    : platform::MonotonicNowNs() + pause_ns;
     platform::WaitResult result =
-        waiter->Wait(gone ? nullptr : event_, deadline_ns);
+        waiter->WaitForHint(gone ? nullptr : event_, deadline_ns);
     if (stopping()) return Outcome::kLook;
     if (gone || result == platform::WaitResult::kPoisoned) {
       // Relaxed: one line in the log, or two.
@@ -358,6 +360,9 @@ PollerThreads::Outcome PollerThreads::Listen(platform::Waiter* waiter,
       }
       if (!gone) waiter->Wait(nullptr, platform::MonotonicNowNs() + kTickNs);
       if (stopping()) return Outcome::kLook;
+      result = platform::WaitResult::kSignaled;  // it might have been
+    }
+    if (!tick && result == platform::WaitResult::kTimeout) {
       result = platform::WaitResult::kSignaled;  // it might have been
     }
     if (result == platform::WaitResult::kSignaled) {

@@ -49,6 +49,8 @@ class PollerThreads {
     int max_away = 1;  // handlers that run at once
     int max_idle = 4;  // that stay however long they have stood by
     int64_t idle_ns = int64_t{10} * 1000 * 1000 * 1000;  // before others end
+    // Who listens looks as often, though nobody rang; kNever: only then.
+    int64_t look_ns = platform::kNever;
   };
   enum class End { kIdle, kLeadLost };
   // Polls until there is nothing to do or the lead is lost. Called with a lead

@@ -31,6 +31,7 @@ class Threads : public ::testing::Test {
     options.max_away = max_away;
     options.max_idle = max_idle;
     options.idle_ns = idle_ns;
+    options.look_ns = look_ns_;
     threads_ = std::make_unique<PollerThreads>(
         &event_, options,
         [this](uint64_t lead) { return lead_function_(lead); });
@@ -70,6 +71,7 @@ class Threads : public ::testing::Test {
   PollerThreads::Lead lead_function_ = [this](uint64_t lead) {
     return Lead(lead);
   };
+  int64_t look_ns_ = platform::kNever;
   std::atomic<uint32_t> word_{0};
   platform::Event event_;
   std::atomic<int> asked_{0};
@@ -90,6 +92,18 @@ TEST_F(Threads, AsManyHandlersRunAtOnceAsMayAndTheNextIsRefused) {
   EXPECT_EQ(threads_->thread_count(), 6);
   go_.Notify();
   Await([&] { return running_ == 0; });
+}
+
+TEST_F(Threads, LookEachWhileThoughNobodyRings) {
+  std::atomic<int> leads{0};
+  lead_function_ = [&](uint64_t lead) {
+    ++leads;
+    return Lead(lead);
+  };
+  look_ns_ = 1000 * 1000;
+  Start(/*max_away=*/5, /*max_idle=*/4, int64_t{3600} * 1000 * 1000 * 1000);
+  Await([&] { return leads >= 5; });
+  threads_->Stop();
 }
 
 // Threads whose leader polls for nothing until somebody wishes for its lead.

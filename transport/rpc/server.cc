@@ -35,8 +35,9 @@ absl::StatusOr<std::unique_ptr<Server>> LocalServer::Start(
   auto lobby = link::Lobby::Create(options.addresses, options.access);
   if (!lobby.ok()) return lobby.status();
   raw->lobby_ = *std::move(lobby);
-  raw->poller_ = absl::make_unique<Poller>(raw->lobby_->poller_event(),
-                                           &raw->core_, options.max_threads);
+  raw->poller_ =
+      absl::make_unique<Poller>(raw->lobby_->poller_event(), &raw->core_,
+                                options.max_threads, raw->lobby_->look_ns());
   raw->core_.polling = raw->poller_.get();
   const absl::Status started = raw->poller_->Start();
   if (!started.ok()) return started;

@@ -83,8 +83,9 @@ class ServerBuilder {
   // ServerContext::auth_context(); a client of another user has to accept the
   // server's (SHMRPC_ARG_SERVER_USER). Such clients' connections are open to
   // the two users and nobody else, and their messages are copied before they
-  // are parsed. docs/threat_model.md says what holds between them. Default: the
-  // server's user alone. Not in gRPC.
+  // are parsed. Such a server wakes each second though nobody calls.
+  // docs/threat_model.md says what holds between them. Default: the server's
+  // user alone. Not in gRPC.
   ServerBuilder& SetAccess(const AccessControl& access);
 
   // gRPC's settings of its synchronous server. Kept, and without effect: a
