@@ -130,10 +130,13 @@ void FuzzIdentity(FuzzInput* input) {
                 absl::IsFailedPrecondition(read.status()),
             read.status().ToString());
   if (read.ok()) {
-    // Windows has no witness, and a process that may not be looked at passes
-    // for one that lives (docs/threat_model.md).
-    FuzzCheck(read->process == self || !platform::NamedMapping::GuestsMayStay(),
-              "an identity that is not its maker's");
+    // The kernel names nobody as the witness of this process's own object, so
+    // another process, or thread, that lives and began in that tick may pass,
+    // and nobody else. Windows has no witness at all, and a process that
+    // may not be looked at passes for alive (docs/threat_model.md).
+    FuzzCheck(read->process == self || platform::IsAlive(read->process) ||
+                  !platform::NamedMapping::GuestsMayStay(),
+              "an identity of nobody who lives");
     FuzzCheck(read->version.size() <= sizeof(identity.version),
               "a version beyond its field");
   }
