@@ -189,6 +189,21 @@ TEST_F(MemoryQuota, ManyPairsOfMetadataBeyondItEndTheCall) {
   EXPECT_TRUE(EchoesBack(stub.get(), "x"));
 }
 
+// The same where a stream's first message lies in their block.
+TEST_F(MemoryQuota, ManyPairsBesideAStreamsFirstMessageEndTheCall) {
+  ServerProcess server(WithMemory(6 * kMiB));
+  auto stub = Scripted::NewStub(NewChannel(server.target()));
+  ClientContext context;
+  HandlerScript().ReadAll().AddTo(&context);
+  for (int i = 0; i < 100000; ++i) context.AddMetadata("a", "");
+  context.set_initial_metadata_corked(true);
+  Item response;
+  auto writer = stub->ClientStream(&context, &response);
+  writer->Write(ItemOf(10));
+  writer->WritesDone();
+  ExpectExhausted(writer->Finish(), "of 6291456 bytes are in use");
+}
+
 // What it writes and no handler reads.
 TEST_F(MemoryQuota, UnreadStreamsBeyondItEnd) {
   constexpr int kStreams = 10;

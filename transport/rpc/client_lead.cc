@@ -140,8 +140,11 @@ void ClientConnection::FlushInBackground() {
     flusher_ = std::thread([this] {
       bool bound;
       if (Register(&flush_call_, 0, nullptr, &bound)) {
-        AwaitSent(&flush_call_);
+        ClientWait wait(&flush_call_, ClientWait::For::kSent);
+        // The last look is under the lock in which flushing_ falls: a cancel
+        // that comes after it starts a thread of its own.
         absl::MutexLock lock(&mutex_);
+        AwaitLocked(&wait);
         Unregister(&flush_call_);
         flushing_ = false;
         return;

@@ -133,6 +133,9 @@ Status ServerCall::TakeOpen(const link::Frame& frame, int max_receive_bytes) {
       Status taken = TakeMetadata(*frame.view, frame.metadata,
                                   frame.fields.metadata_bytes, &pairs);
       if (!taken.ok()) return taken;
+      if (frame.in_block() && !ChargePairs(pairs)) {
+        return connection_->NoRoomForClient();
+      }
     }
   }
   return method_->requests_stream() ? TakeFirstMessage(frame)
@@ -214,6 +217,11 @@ Status ServerCall::TakeRequest(const link::Frame& frame,
   return Unparseable();
 }
 
+bool ServerCall::ChargePairs(size_t pairs) {
+  return charge_.Take(connection_->link().memory_account(),
+                      charge_.bytes() + pairs * kPairBytes);
+}
+
 Status ServerCall::TakeBlock() {
   const std::shared_ptr<platform::View> view = std::move(block_view_);
   link::Connection& link = connection_->link();
@@ -222,9 +230,7 @@ Status ServerCall::TakeBlock() {
     size_t pairs = 0;
     status =
         TakeMetadata(*view, block_metadata_, block_metadata_bytes_, &pairs);
-    // As the map that the handler may ask for takes it.
-    if (status.ok() && !charge_.Take(link.memory_account(),
-                                     charge_.bytes() + pairs * kPairBytes)) {
+    if (status.ok() && !ChargePairs(pairs)) {
       status = connection_->NoRoomForClient();
     }
   }

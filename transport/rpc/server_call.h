@@ -124,6 +124,8 @@ class ServerCall final : public ServerCallState {
   // Clears them, and stores those that may hold much memory.
   void KeepMessages();
   Status TakeFirstMessage(const link::Frame& frame);
+  // As the map that the handler may ask for takes them. False: no room.
+  bool ChargePairs(size_t pairs);
   // Metadata and request from where TakeOpen left them.
   Status TakeBlock();
   // `*pairs`: how many.
